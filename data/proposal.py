@@ -1,0 +1,130 @@
+"""The Proposal: a typed, reviewable fix. The schema a synthesiser fills, and nothing it may decide.
+
+``confidence_score`` is copied from the calibrated models; no language model's own word is used for it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from data.domain import Noun, Probability, Utc, now
+
+
+class SolutionType(StrEnum):
+    code_fix = "code_fix"
+    config_change = "config_change"
+    rollback = "rollback"
+    scaling_action = "scaling_action"
+
+
+class CodeAction(StrEnum):
+    replace = "replace"  # type: ignore[assignment]
+    insert_before = "insert_before"
+    insert_after = "insert_after"
+    delete = "delete"
+    create_file = "create_file"
+    delete_file = "delete_file"
+
+
+class CodeChange(Noun):
+    """One edit of one file, as the text to find and the text to put there."""
+
+    file_path: str
+    old_content_snippet: str = ""
+    new_content_snippet: str = ""
+    action: CodeAction = CodeAction.replace
+
+
+class ConfigurationAction(StrEnum):
+    set = "set"
+    remove = "remove"
+    revert = "revert"
+
+
+class ConfigurationChange(Noun):
+    """One setting: ``path`` is a file or system, ``key`` the setting in it, ``value`` what it becomes."""
+
+    path: str
+    key: str
+    value: str | float | bool | None = None
+    action: ConfigurationAction = ConfigurationAction.set
+
+
+class RootCauseAnalysis(Noun):
+    """The cause in words; every claim cites evidence ids in square brackets."""
+
+    summary: str
+    details: str
+    confidence_score: Probability
+    factors_contributing: tuple[str, ...] = ()
+
+
+class ProposedSolution(Noun):
+    type: SolutionType
+    summary: str
+    code_changes: tuple[CodeChange, ...] = ()
+    configuration_changes: tuple[ConfigurationChange, ...] = ()
+    rollback_instructions: str
+    verification_steps: tuple[str, ...]
+    estimated_impact: str
+    risk_assessment: str
+    confidence_score: Probability
+    references: tuple[str, ...] = ()
+
+
+class RevertCommit(Noun):
+    """Undo one commit with ``git revert``."""
+
+    kind: Literal["revert_commit"] = "revert_commit"
+    commit: str
+
+
+class RevertConfig(Noun):
+    """Put a configuration setting back to what it was."""
+
+    kind: Literal["revert_config"] = "revert_config"
+    change_id: str
+    service: str | None = None
+
+
+class FlagOff(Noun):
+    """Return a feature flag to its state before the incident."""
+
+    kind: Literal["flag_off"] = "flag_off"
+    flag: str
+    service: str | None = None
+
+
+class Scale(Noun):
+    """Add capacity to a service."""
+
+    kind: Literal["scale"] = "scale"
+    service: str
+    reason: str
+
+
+class Restart(Noun):
+    """Restart a service's instances one at a time."""
+
+    kind: Literal["restart"] = "restart"
+    service: str
+    reason: str
+
+
+Remedy = Annotated[RevertCommit | RevertConfig | FlagOff | Scale | Restart, Field(discriminator="kind")]
+
+
+class Proposal(Noun):
+    """A fix for one incident: the analysis, the solution, and the one ``remedy`` that guarded code may carry out."""
+
+    id: str
+    incident_id: str
+    synthesizer: str
+    remedy: Remedy
+    root_cause_analysis: RootCauseAnalysis
+    proposed_solution: ProposedSolution
+    additional_recommendations: tuple[str, ...] = ()
+    created_at: Utc = Field(default_factory=now)
