@@ -1,0 +1,68 @@
+"""What a change is judged against, and what the judgement looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from data.domain import Alert
+from data.topology import ServiceGraph
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """One thing the telemetry shows to have gone wrong.
+
+    Attributes:
+        service: whose telemetry it is; any entity, such as a database or a queue.
+        kind: ``"metric"``, ``"log"`` or ``"span"``.
+        name: the metric or operation; the severity for a log where nothing better is known.
+        text: the log template or error text; for a metric, a sentence such as "rose from 12 to 480".
+        score: how abnormal it is, in no particular unit; only its order among the symptoms counts.
+    """
+
+    service: str
+    kind: str
+    name: str
+    text: str = ""
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class ChangeContext:
+    """Everything known of an incident when its changes are ranked.
+
+    Attributes:
+        alert: what fired, where and when.
+        onset: the estimated beginning of the trouble; None where it could not be estimated.
+        service_probabilities: service -> probability that it is the root cause; may be empty.
+        graph: who calls whom; may be empty.
+        symptoms: what the telemetry shows, in any order.
+    """
+
+    alert: Alert
+    onset: datetime | None = None
+    service_probabilities: Mapping[str, float] = field(default_factory=dict)
+    graph: ServiceGraph = field(default_factory=ServiceGraph)
+    symptoms: tuple[Symptom, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeRanking:
+    """How probably each change caused the incident, and why.
+
+    ``probabilities`` (change id -> probability) and ``no_change_probability`` sum to one. ``reasons`` holds
+    one sentence for each signal that moved a change, strongest first; ``no_change_reasons`` the same for
+    the explanation that no recorded change did it.
+    """
+
+    probabilities: Mapping[str, float]
+    no_change_probability: float
+    reasons: Mapping[str, tuple[str, ...]]
+    no_change_reasons: tuple[str, ...] = ()
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """Change ids, most probable first; equals are ordered by id."""
+        return tuple(sorted(self.probabilities, key=lambda id_: (-self.probabilities[id_], id_)))
