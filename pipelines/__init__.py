@@ -1,0 +1,1 @@
+"""One module a flow or a stage; ``respond`` is the flow that handles an incident from alert to resolution."""

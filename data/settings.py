@@ -1,0 +1,90 @@
+"""One Settings object, read from the environment (``QAI_*``) and an optional ``.env`` file.
+
+No secret appears in any repr: secrets are ``SecretStr``. Empty means "not configured", and what is not
+configured refuses rather than accepts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from data.errors import ConfigError
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Every field is also an environment variable: ``QAI_`` plus its name."""
+
+    model_config = SettingsConfigDict(env_prefix="QAI_", env_file=".env", extra="ignore", frozen=True)
+
+    state_dir: Path = Field(default=Path(".qai"), description="Where the databases, keys and snapshots live.")
+    database_url: str | None = Field(default=None, description="SQLAlchemy URL; default is SQLite in state_dir.")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8322, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    public_url: str | None = Field(default=None, description="URL people reach Nexus at, for links.")
+
+    webhook_secret: Secret = Field(default=None, description="Shared secret that webhook senders put in a header.")
+    webhook_secret_previous: Secret = Field(default=None, description="The one before, still accepted in rotation.")
+    relay_keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description='Relay signing keys as JSON: {"key id": "secret"}.'
+    )
+    webhook_body_limit_bytes: int = Field(default=1_048_576, ge=1024, description="Larger payloads are refused.")
+    webhook_backlog_limit: int = Field(default=1000, ge=1, description="Unhandled alerts after which we answer 503.")
+    webhook_window_s: float = Field(default=300.0, gt=0, description="How far a relay's clock may be off.")
+
+    api_token: Secret = Field(default=None, description="Bearer token for scripts that use the JSON API.")
+    session_hours: float = Field(default=12.0, gt=0, description="How long a Nexus login lasts.")
+
+    bundle: Path | None = Field(default=None, description="A recorded incident to read telemetry from.")
+    bundle_replay: bool = Field(default=False, description="Move the recording in time onto the incoming alert.")
+    source_deadline_s: float = Field(default=10.0, gt=0, description="How long one source may take to answer.")
+    lookback_minutes: float = Field(default=120.0, gt=0, description="How much telemetry before the alert to read.")
+
+    repository: Path | None = Field(default=None, description="Local git repository that pull requests are made in.")
+    base_branch: str = Field(default="main", description="Branch that pull requests are made against.")
+    policy: Path | None = Field(default=None, description="Policy file; default is the one shipped with the package.")
+    approval_days: float = Field(default=7.0, gt=0, description="How long a pull request waits for a person.")
+
+    executor_id: str = Field(default="local", description="Stable name of this replica, for durable execution.")
+
+    @field_validator("relay_keys")
+    @classmethod
+    def _relay_keys_are_not_blank(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for key_id, secret in keys.items():
+            if not key_id or not secret.get_secret_value():
+                raise ValueError("a relay key needs a non-empty id and a non-empty secret")
+        return keys
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.state_dir / 'qai.sqlite'}"
+
+    @property
+    def workflow_url(self) -> str:
+        """Where durable execution keeps its state: the same PostgreSQL, or a SQLite file of its own."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'workflows.sqlite'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigError: naming the variable at fault.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigError(f"QAI_{name}: {first['msg']}") from error

@@ -1,0 +1,235 @@
+"""Stored state: alerts, incidents, what was made for each incident, and its timeline.
+
+Nothing is overwritten but an incident's own status line: artifacts and events are appended, the newest
+artifact of a type is the one in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from data import schema as t
+from data.database import reading
+from data.domain import Alert, Incident, IncidentStatus, Noun, Severity, Utc, now
+from data.errors import StoreError
+
+N = TypeVar("N", bound=Noun)
+
+# Crockford's base 32: no letters that are mistaken for digits when read out over the phone.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Event(Noun):
+    """One line of an incident's timeline; ``seq`` grows over the whole store."""
+
+    seq: int
+    incident_id: str
+    at: Utc
+    kind: str
+    message: str
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Receipt(Noun):
+    """What became of a received alert: its key, and whether it had not been seen before."""
+
+    key: str
+    is_new: bool
+
+
+def alert_key(alert: Alert) -> str:
+    """The identity of one notification: the same alert sent twice has the same key."""
+    identity = "\x1f".join((alert.source, alert.group, alert.id, alert.status.value))
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def new_incident_id(at: datetime) -> str:
+    """For example ``INC-261123-7K3QZ``: the day it opened, and five characters of chance."""
+    return f"INC-{at:%y%m%d}-" + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+
+
+class Store:
+    """The one way to stored state. Safe to use from several threads and processes."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    # -- alerts ---------------------------------------------------------------------------------------
+
+    def receive(self, alerts: Sequence[tuple[Alert, str]]) -> list[Receipt]:
+        """Persist notifications with their raw bodies, all or none; one already stored is left as it is."""
+        receipts = []
+        with self.engine.begin() as connection:
+            for alert, body in alerts:
+                key = alert_key(alert)
+                known = connection.execute(sa.select(t.alerts.c.key).where(t.alerts.c.key == key)).first()
+                if known is None:
+                    row = {"key": key, "alert_group": alert.group, "source": alert.source, "received_at": now()}
+                    payload = alert.model_dump(mode="json")
+                    connection.execute(t.alerts.insert().values(**row, payload=payload, body=body, handled=False))
+                receipts.append(Receipt(key=key, is_new=known is None))
+        return receipts
+
+    def alert(self, key: str) -> Alert:
+        with reading(self.engine) as connection:
+            row = connection.execute(sa.select(t.alerts.c.payload).where(t.alerts.c.key == key)).first()
+        if row is None:
+            raise StoreError(f"no alert with key {key}")
+        return Alert.model_validate(row.payload)
+
+    def unhandled(self, limit: int = 1000) -> list[str]:
+        """Keys of alerts that no incident has taken in yet, oldest first."""
+        query = sa.select(t.alerts.c.key).where(t.alerts.c.handled.is_(False)).order_by(t.alerts.c.received_at)
+        with reading(self.engine) as connection:
+            return list(connection.scalars(query.limit(limit)))
+
+    def backlog(self) -> int:
+        """How many alerts wait to be taken in."""
+        query = sa.select(sa.func.count()).select_from(t.alerts).where(t.alerts.c.handled.is_(False))
+        with reading(self.engine) as connection:
+            return int(connection.scalar(query) or 0)
+
+    # -- incidents ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Transaction]:
+        """One transaction that no other triage can interleave with: read, decide, write."""
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('qai-sre triage'))"))
+            yield Transaction(connection)
+
+    def incident(self, incident_id: str) -> Incident:
+        with reading(self.engine) as connection:
+            found = _incidents(connection, sa.select(t.incidents).where(t.incidents.c.id == incident_id))
+        if not found:
+            raise StoreError(f"no incident {incident_id}")
+        return found[0]
+
+    def incidents(self, statuses: Iterable[IncidentStatus] = (), limit: int = 100, offset: int = 0) -> list[Incident]:
+        """Newest first; only those in ``statuses`` when any are given."""
+        query = sa.select(t.incidents).order_by(t.incidents.c.opened_at.desc(), t.incidents.c.id)
+        wanted = [status.value for status in statuses]
+        if wanted:
+            query = query.where(t.incidents.c.status.in_(wanted))
+        with reading(self.engine) as connection:
+            return _incidents(connection, query.limit(limit).offset(offset))
+
+    def move(self, incident_id: str, status: IncidentStatus, message: str, **detail: Any) -> None:
+        """Change where an incident stands, and say so on its timeline. A resolved incident stays resolved."""
+        with self.engine.begin() as connection:
+            Transaction(connection).move(incident_id, status, message, **detail)
+
+    def set_severity(self, incident_id: str, severity: Severity) -> None:
+        with self.engine.begin() as connection:
+            where = t.incidents.c.id == incident_id
+            connection.execute(t.incidents.update().where(where).values(severity=severity.value))
+
+    # -- artifacts and timeline -----------------------------------------------------------------------
+
+    def put(self, incident_id: str, artifact: Noun) -> None:
+        """Keep what was made for an incident: a Diagnosis, Proposal, Decision, PullRequest or Feedback."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                t.artifacts.insert().values(
+                    incident_id=incident_id,
+                    kind=type(artifact).__name__,
+                    created_at=now(),
+                    payload=artifact.model_dump(mode="json"),
+                )
+            )
+
+    def latest(self, incident_id: str, kind: type[N]) -> N | None:
+        """The newest artifact of a type, or None."""
+        found = self.all(incident_id, kind)
+        return found[-1] if found else None
+
+    def all(self, incident_id: str, kind: type[N]) -> list[N]:
+        """Every artifact of a type, oldest first."""
+        query = (
+            sa.select(t.artifacts.c.payload)
+            .where(t.artifacts.c.incident_id == incident_id, t.artifacts.c.kind == kind.__name__)
+            .order_by(t.artifacts.c.seq)
+        )
+        with reading(self.engine) as connection:
+            return [kind.model_validate(payload) for payload in connection.scalars(query)]
+
+    def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
+        """Add a line to an incident's timeline."""
+        with self.engine.begin() as connection:
+            Transaction(connection).note(incident_id, kind, message, **detail)
+
+    def events(self, incident_id: str | None = None, after: int = 0, limit: int = 500) -> list[Event]:
+        """Timeline lines in order, of one incident or of all, later than ``after``."""
+        query = sa.select(t.events).where(t.events.c.seq > after).order_by(t.events.c.seq).limit(limit)
+        if incident_id is not None:
+            query = query.where(t.events.c.incident_id == incident_id)
+        with reading(self.engine) as connection:
+            return [Event.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+    # -- replay protection ----------------------------------------------------------------------------
+
+    def use_nonce(self, key_id: str, nonce: str, expires_at: datetime) -> bool:
+        """Spend a nonce; False when it was spent before. Expired ones are forgotten on the way."""
+        with self.engine.begin() as connection:
+            connection.execute(t.nonces.delete().where(t.nonces.c.expires_at < now()))
+            where = (t.nonces.c.key_id == key_id) & (t.nonces.c.nonce == nonce)
+            if connection.execute(sa.select(t.nonces.c.nonce).where(where)).first() is not None:
+                return False
+            try:
+                connection.execute(t.nonces.insert().values(key_id=key_id, nonce=nonce, expires_at=expires_at))
+            except sa.exc.IntegrityError:  # PostgreSQL: the same nonce in two transactions at once
+                return False
+            return True
+
+
+class Transaction:
+    """Reads and writes inside one transaction; see :meth:`Store.exclusive`."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def unresolved(self) -> list[Incident]:
+        """Incidents still open, newest first."""
+        query = sa.select(t.incidents).where(t.incidents.c.status != IncidentStatus.resolved.value)
+        return _incidents(self._connection, query.order_by(t.incidents.c.opened_at.desc()))
+
+    def open(self, incident: Incident) -> None:
+        """Store a new incident; its alerts are attached separately."""
+        row = incident.model_dump(exclude={"alerts"})
+        self._connection.execute(t.incidents.insert().values(**row))
+
+    def attach(self, key: str, incident_id: str | None) -> None:
+        """Mark an alert as taken in by an incident, or by none."""
+        where = t.alerts.c.key == key
+        self._connection.execute(t.alerts.update().where(where).values(incident_id=incident_id, handled=True))
+
+    def move(self, incident_id: str, status: IncidentStatus, message: str, **detail: Any) -> None:
+        values: dict[str, Any] = {"status": status.value}
+        if status is IncidentStatus.resolved:
+            values["resolved_at"] = now()
+        where = (t.incidents.c.id == incident_id) & (t.incidents.c.status != IncidentStatus.resolved.value)
+        self._connection.execute(t.incidents.update().where(where).values(**values))
+        self.note(incident_id, status.value, message, **detail)
+
+    def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
+        row = {"incident_id": incident_id, "at": now(), "kind": kind, "message": message, "detail": detail}
+        self._connection.execute(t.events.insert().values(**row))
+
+
+def _incidents(connection: sa.Connection, query: sa.Select[Any]) -> list[Incident]:
+    rows = connection.execute(query).mappings().all()
+    ids = [row["id"] for row in rows]
+    alerts: dict[str, list[Alert]] = {i: [] for i in ids}
+    taken = sa.select(t.alerts.c.incident_id, t.alerts.c.payload).where(t.alerts.c.incident_id.in_(ids))
+    for incident_id, payload in connection.execute(taken.order_by(t.alerts.c.received_at, t.alerts.c.key)):
+        alerts[incident_id].append(Alert.model_validate(payload))
+    return [Incident.model_validate({**row, "alerts": alerts[row["id"]]}) for row in rows]
