@@ -91,6 +91,7 @@ class IncidentStatus(StrEnum):
     open = "open"
     investigating = "investigating"
     awaiting_approval = "awaiting_approval"
+    approved = "approved"
     merged = "merged"
     escalated = "escalated"
     resolved = "resolved"

@@ -1,0 +1,55 @@
+# Two commands a new user needs: `make run` and `make test`. Each does all of its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Installing from the hashed lock needs no network but the package index, and nothing built from source.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench bench-rca lock clean
+
+help:
+	@echo "make run    install into .venv, start, and show an incident being handled"
+	@echo "make test   install what tests need into .venv, then lint, type-check and test"
+	@echo "make bench  rank every data set found under DATA=... beside the trivial baselines"
+	@echo "make lock   resolve the dependencies again and write requirements/*.lock"
+
+run: $(VENV)/.run-installed
+	@$(BIN)/qai-sre run $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench bench-rca: $(VENV)/.test-installed
+	@$(BIN)/python -m pipelines.bench_all $(DATA)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("QAI SRE needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-installed: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP_INSTALL) --require-hashes -r requirements/run.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test-installed: requirements/test.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP_INSTALL) --require-hashes -r requirements/test.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run-installed
+
+lock: $(VENV)/bin/python
+	$(PIP_INSTALL) uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --extra build -o requirements/run.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --extra build --extra dev --extra bench --extra postgres \
+		-c requirements/run.lock -o requirements/test.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .qai dist build

@@ -1,0 +1,74 @@
+"""``qai-sre``: the command line. Commands live in :mod:`serving.commands` and are imported only when named."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from data.errors import ConfigError, InputError, QaiError
+
+# Exit codes a script can rely on; README has the same table.
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+_COMMANDS = {
+    "run": "Start everything and handle the shipped incident in front of you.",
+    "serve": "Start the control plane: webhooks, API, Nexus and the durable flow.",
+    "diagnose": "Rank root causes and guilty changes for recorded incidents.",
+    "bench": "Measure rankings on public data sets, beside trivial baselines.",
+    "login": "Print a one-time link that signs you in to Nexus.",
+    "verify-audit": "Check that the audit log has not been rewritten.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows every command's name and one-line help without importing any of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"serving.commands.{cmd_name.replace('-', '_')}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            ctx.fail(f"no such command {args[0]!r}; choose from {', '.join(_COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("qai-sre"), prog_name="qai-sre")
+def cli() -> None:
+    """The open-source AI site reliability engineer.
+
+    An alert comes in; models rank its root causes; a fix is drafted and opened as a pull request; a person decides.
+    """
+
+
+def main() -> None:
+    """Console entry point: one line on stderr for what went wrong, and an exit code that says whose turn it is."""
+    try:
+        cli(standalone_mode=True)
+    except (ConfigError, InputError) as error:
+        click.echo(f"qai-sre: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+    except QaiError as error:
+        click.echo(f"qai-sre: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""``qai-sre diagnose``: what broke, why, and how sure, for recorded incidents."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from data.domain import Alert, Change, Diagnosis
+
+
+@click.command("diagnose")
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, in the order given.")
+@click.option("--as-of", metavar="TIME", help="Look at nothing later than this (ISO 8601); default: all recorded.")
+def command(bundles: tuple[Path, ...], as_json: bool, as_of: str | None) -> None:
+    """Rank root causes and guilty changes for recorded incidents.
+
+    BUNDLE is a folder with alert.json and whichever of metrics, logs, spans, topology and changes were recorded.
+    Exits 1 when any bundle could not be read; the others are still answered.
+    """
+    from data.errors import InputError
+    from data.parse import parse_time
+
+    until = parse_time(as_of, field="--as-of") if as_of else None
+    failed = False
+    for bundle in _with_progress(bundles):
+        try:
+            alert, changes, diagnosis = _diagnose(bundle, until)
+        except InputError as error:
+            failed = True
+            _print_error(bundle, error, as_json)
+            continue
+        if as_json:
+            click.echo(json.dumps({"bundle": str(bundle), **as_record(diagnosis)}))
+        else:
+            _print_report(bundle, alert, changes, diagnosis)
+    if failed:
+        sys.exit(1)
+
+
+def as_record(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The diagnosis as ``--json`` prints it."""
+    fields = ("candidates", "changes", "no_change_probability", "severity", "blast_radius", "unseen")
+    record = diagnosis.model_dump(mode="json")
+    return {name: record[name] for name in (*fields, "anomaly_score", "onset", "as_of", "evidence")}
+
+
+def _diagnose(bundle: Path, as_of: datetime | None) -> tuple[Alert, dict[str, Change], Diagnosis]:
+    from data.sources.bundle import read_alert, read_telemetry
+    from pipelines.investigate import investigate
+
+    alert = read_alert(bundle)
+    telemetry = read_telemetry(bundle)
+    return alert, {c.id: c for c in telemetry.changes}, investigate(alert, telemetry, as_of=as_of)
+
+
+def _with_progress(bundles: tuple[Path, ...]) -> Iterator[Path]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if len(bundles) == 1 or not console.is_terminal:
+        return iter(bundles)
+    return iter(track(bundles, description="Diagnosing", console=console, transient=True))
+
+
+def _print_error(bundle: Path, error: Exception, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"bundle": str(bundle), "error": str(error)}))
+    else:
+        click.echo(f"{bundle}: {error}", err=True)
+
+
+def _print_report(bundle: Path, alert: Alert, changes: dict[str, Change], diagnosis: Diagnosis) -> None:
+    from serving.report import report_lines
+
+    click.echo(f"# {bundle.name}")
+    for line in report_lines(alert, changes, diagnosis):
+        click.echo(line)
+    click.echo()

@@ -1,0 +1,85 @@
+"""A diagnosis in plain text: three lines first, then everything behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from data.domain import Alert, Change, Diagnosis
+
+_SHOWN = 5
+
+
+def report_lines(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnosis) -> Iterator[str]:
+    """The report, a line at a time: what broke, why, how sure; then causes, changes and blind spots."""
+    yield from headline(alert, changes, diagnosis)
+    yield ""
+    yield "Root causes"
+    for rank, candidate in enumerate(diagnosis.candidates[:_SHOWN], 1):
+        indicator = f" ({candidate.indicator})" if candidate.indicator else ""
+        yield f"  {rank}. {candidate.probability:4.0%}  {candidate.service}{indicator}"
+        for item in diagnosis.cited(candidate.evidence)[:3]:
+            yield f"         [{item.id}] {item.summary}"
+        if len(candidate.path) > 1:
+            yield f"         reaches the alert by {' -> '.join(candidate.path)}"
+    if not diagnosis.candidates:
+        yield "  none: nothing in the telemetry supports a cause"
+    yield "Changes"
+    for line in _changes(changes, diagnosis):
+        yield f"  {line}"
+    yield "Could not be seen"
+    for sentence in diagnosis.unseen or ("nothing known to be missing",):
+        yield f"  - {sentence}"
+
+
+def headline(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnosis) -> tuple[str, str, str]:
+    """What broke, why, how sure: the three lines to read at 3 a.m."""
+    reach = len(diagnosis.blast_radius.services)
+    broke = f"What broke: {alert.title} ({diagnosis.severity.value}; reaches {reach} service{'s' * (reach != 1)})"
+    return broke, f"Why: {_why(changes, diagnosis)}", f"How sure: {_how_sure(diagnosis)}"
+
+
+def _why(changes: Mapping[str, Change], diagnosis: Diagnosis) -> str:
+    if not diagnosis.candidates:
+        return "not known; nothing in the telemetry supports a cause"
+    lead = diagnosis.candidates[0]
+    first = next(iter(diagnosis.cited(lead.evidence)), None)
+    cause = lead.service + (f": {first.summary}" if first else "")
+    blamed = blamed_change(diagnosis)
+    if blamed is None:
+        return f"{cause}; most likely no change caused this"
+    return f"{cause}; after {_describe(changes.get(blamed), blamed)}"
+
+
+def _how_sure(diagnosis: Diagnosis) -> str:
+    if not diagnosis.candidates:
+        return "not at all"
+    others = ", ".join(f"{c.service} {c.probability:.0%}" for c in diagnosis.candidates[1:3])
+    text = f"{diagnosis.confidence:.0%} on the service" + (f" (else {others})" if others else "")
+    blamed = blamed_change(diagnosis)
+    if blamed is not None:
+        text += f", {diagnosis.changes[0].probability:.0%} on the change"
+    elif diagnosis.changes:
+        text += f", {diagnosis.no_change_probability:.0%} that no change did it"
+    blind = len(diagnosis.unseen)
+    return text + (f"; {blind} thing{'s' * (blind != 1)} could not be seen" if blind else "")
+
+
+def blamed_change(diagnosis: Diagnosis) -> str | None:
+    """The change more likely than "no change caused this", if there is one."""
+    lead = diagnosis.changes[0] if diagnosis.changes else None
+    return lead.id if lead and lead.probability > diagnosis.no_change_probability else None
+
+
+def _changes(changes: Mapping[str, Change], diagnosis: Diagnosis) -> Iterator[str]:
+    rows = [(c.probability, _describe(changes.get(c.id), c.id), c.evidence) for c in diagnosis.changes[:_SHOWN]]
+    rows.append((diagnosis.no_change_probability, "no change caused this", ()))
+    for probability, text, cited in sorted(rows, key=lambda row: -row[0]):
+        yield f"{probability:4.0%}  {text}"
+        for item in diagnosis.cited(cited)[:2]:
+            yield f"      [{item.id}] {item.summary}"
+
+
+def _describe(change: Change | None, change_id: str) -> str:
+    if change is None:
+        return change_id[:12]
+    return f"{change.kind.value} {change_id[:12]} {change.summary!r}"
