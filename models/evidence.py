@@ -1,0 +1,127 @@
+"""From findings to numbered evidence: which of them carry a candidate, and the ids it is cited by."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from data.domain import Candidate, ChangeCandidate, Evidence, EvidenceKind
+from data.topology import ServiceGraph
+from models.base import Finding, strongest
+from models.changes import ChangeRanking, Symptom
+from models.features import Period
+from models.ranking import Ranking
+from models.sentences import MetricBlock, metric_findings
+
+MAX_CANDIDATES = 20
+MAX_CITED = 60
+EACH = 4
+
+
+class Ledger:
+    """Numbers evidence E1, E2, ... as it is cited; the same observation keeps its number."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str | None, str], Evidence] = {}
+
+    @property
+    def entries(self) -> tuple[Evidence, ...]:
+        return tuple(self._entries.values())
+
+    def cite(self, finding: Finding) -> str | None:
+        """The id of this observation; None once the ledger is full."""
+        detail = {"indicator": finding.indicator, **finding.detail} if finding.indicator else finding.detail
+        return self._enter(finding.service, finding.text, kind=finding.kind, source=finding.source,
+                           score=finding.score, at=finding.at, detail=detail)  # fmt: skip
+
+    def note_change(self, change: str, reason: str) -> str | None:
+        """The id of a reason to suspect ``change``; None once the ledger is full."""
+        return self._enter(None, reason, kind=EvidenceKind.change, source="changes", detail={"change": change})
+
+    def _enter(self, service: str | None, summary: str, **fields: object) -> str | None:
+        key = (service, summary)
+        if key not in self._entries:
+            if len(self._entries) >= MAX_CITED:
+                return None
+            entry = {"id": f"E{len(self._entries) + 1}", "service": service, "summary": summary, **fields}
+            self._entries[key] = Evidence.model_validate(entry)
+        return self._entries[key].id
+
+
+def candidates_from(
+    ranking: Ranking,
+    blocks: Sequence[MetricBlock],
+    findings: Sequence[Finding],
+    period: Period,
+    graph: ServiceGraph,
+    alerting: str,
+    ledger: Ledger,
+) -> tuple[Candidate, ...]:
+    """The ranked services that evidence supports, each citing what moved it most.
+
+    A service whose evidence no longer fits the ledger is left out, rather than listed without any.
+    """
+    leaders = list(ranking.probabilities)[:MAX_CANDIDATES]
+    behind = _behind(leaders, ranking, blocks, findings, period)
+    candidates = []
+    for service in leaders:
+        cited = [(f, ledger.cite(f)) for f in behind[service]]
+        ids = tuple(id_ for _, id_ in cited if id_)
+        if ids:
+            candidates.append(
+                Candidate(
+                    service=service,
+                    probability=ranking.probabilities[service],
+                    indicator=next((f.indicator for f, id_ in cited if id_ and f.indicator), None),
+                    evidence=ids,
+                    path=graph.path(service, alerting),
+                )
+            )
+    return tuple(candidates)
+
+
+def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[ChangeCandidate, ...]:
+    """Every change with its probability, most probable first; reasons are cited while the ledger has room."""
+    return tuple(
+        ChangeCandidate(
+            id=change,
+            probability=ranked.probabilities[change],
+            evidence=tuple(
+                i for reason in ranked.reasons.get(change, ())[:EACH] if (i := ledger.note_change(change, reason))
+            ),
+        )
+        for change in ranked.ordered
+    )
+
+
+def symptoms_from(
+    services: Iterable[str], blocks: Sequence[MetricBlock], findings: Sequence[Finding], period: Period
+) -> tuple[Symptom, ...]:
+    """What went wrong, in the form that changes are judged against; strongest first."""
+    shown = [f for block in blocks if block.source == "metrics" for f in metric_findings(block, period, services)]
+    return tuple(
+        Symptom(
+            f.service,
+            f.kind.value,
+            f.indicator or "",
+            str(f.detail.get("sample") or f.detail.get("error") or f.text),
+            f.score,
+        )
+        for f in strongest([*shown, *findings])
+    )
+
+
+def _behind(
+    leaders: list[str], ranking: Ranking, blocks: Sequence[MetricBlock], findings: Sequence[Finding], period: Period
+) -> dict[str, list[Finding]]:
+    """The findings behind each leader, those that gave most to its score first."""
+    everything = [*findings, *(f for block in blocks for f in metric_findings(block, period, leaders))]
+    weighed: dict[str, list[tuple[float, Finding]]] = defaultdict(list)
+    nth: Counter[tuple[str, str]] = Counter()
+    for finding in strongest(everything):
+        gave = ranking.contributions.get(finding.service, {}).get(finding.channel, 0.0)
+        if gave > 0:
+            nth[finding.service, finding.channel] += 1
+            # A channel's second sign repeats its first: half the weight, then a third, and so on.
+            weighed[finding.service].append((gave / nth[finding.service, finding.channel], finding))
+    return {s: [f for _, f in sorted(weighed[s], key=lambda pair: -pair[0])][:EACH] for s in leaders}

@@ -1,0 +1,171 @@
+"""How much each metric series changed, on a scale on which all series may be compared.
+
+A series is compared with its own past: its level in the incident window against its level before the
+onset, in units of its ordinary variation. Ordinary variation is where naive scores go wrong: from a quarter
+to a half of real series have an inter-quartile range of zero while all is well, and dividing by that lets
+any twitch win. The scale here is the largest of several, each of which fails elsewhere (see ``_scale``).
+
+All arithmetic is on whole (K, T) arrays; the cost is linear in series x samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
+from models.indicators import Kind, direction_of, kind_of
+
+# Older samples say little about what is normal now, and bound the cost.
+MAX_BASELINE_SAMPLES = 600
+# Fewer samples than this are no baseline: the spread of two or three points is mostly luck.
+MIN_BASELINE_SAMPLES = 4
+# A change of 3 % of the level is ordinary for any operational metric, however steady it was before.
+LEVEL_SHARE = 0.03
+# Beyond this a larger score only says that the baseline was quieter, not that the fault is nearer.
+MAX_SCORE = 50.0
+
+
+@dataclass(frozen=True)
+class Period:
+    """What is compared with what: the baseline ends at ``before``, the incident window is [``onset``, ``end``].
+
+    ``before`` lies ahead of ``onset`` by the uncertainty of its estimate, so that neither holds the other's samples.
+    """
+
+    before: datetime
+    onset: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeScores:
+    """The change of every series. All arrays have shape (K,), in the order of ``keys``.
+
+    Attributes:
+        base, now: the level before the onset and in the incident window, in the series' own unit (a counter's
+            is its growth between samples); NaN where there were too few samples to tell.
+        scale: ordinary variation, same unit.
+        z: ``(now - base) / scale``, signed, within +-``MAX_SCORE``; 0 where it cannot be told.
+        harm: ``z`` where the change is in the direction that harms (a fall of availability, a rise of
+            latency), a discounted share of it where not; never negative.
+        vanished: series that were regular before the onset and have no sample since.
+    """
+
+    keys: tuple[SeriesKey, ...]
+    kinds: tuple[Kind, ...]
+    base: Floats
+    now: Floats
+    scale: Floats
+    z: Floats
+    harm: Floats
+    vanished: npt.NDArray[np.bool_]
+
+
+def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
+    """How far each series moved from its own past. Never mutates ``metrics``; K = 0 gives empty arrays."""
+    times = metrics.timestamps
+    cut = int(np.searchsorted(times, to_datetime64(period.before), side="left"))
+    start = int(np.searchsorted(times, to_datetime64(period.onset), side="left"))
+    end = int(np.searchsorted(times, to_datetime64(period.end), side="right"))
+    first = max(0, cut - MAX_BASELINE_SAMPLES)
+    # One row a series: sorting and summing then run along contiguous memory.
+    series = as_rates(np.ascontiguousarray(metrics.values[first:end].T), cut - first)
+    before, window = series[:, : cut - first], series[:, start - first :]
+
+    base, spread, deviation, n_before = _summary(before)
+    now, _, _, n_now = _summary(window)
+    enough = (n_before >= MIN_BASELINE_SAMPLES) & (n_now > 0)
+    # A series that is zero most of the time has a median of zero whatever happens; its mean still moves.
+    sparse = enough & (base == 0.0) & (now == 0.0)
+    if sparse.any():
+        now = np.where(sparse, _mean(window), now)
+    base = np.where(enough, base, np.nan)
+    scale = _scale(base, now, spread, deviation, [key.metric for key in metrics.keys])
+    z = np.where(enough, (now - base) / scale, 0.0)
+    z = np.clip(np.nan_to_num(z, nan=0.0, posinf=MAX_SCORE, neginf=-MAX_SCORE), -MAX_SCORE, MAX_SCORE)
+    kinds = tuple(kind_of(key.metric, key.unit) for key in metrics.keys)
+    vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * before.shape[1])) & (window.shape[1] >= 3)
+    return ChangeScores(metrics.keys, kinds, base, now, scale, z, _harm(z, metrics.keys), vanished)
+
+
+def as_rates(series: Floats, n_before: int) -> Floats:
+    """``series`` (K, T), where each counter that only grows is replaced by its growth between samples.
+
+    A counter is told by its shape: before the onset it never falls and mostly rises. A fall later is a
+    restart, whose growth is unknown.
+    """
+    if n_before < MIN_BASELINE_SAMPLES:
+        return series
+    steps = np.diff(series[:, :n_before], axis=1)
+    known = np.isfinite(steps).sum(axis=1)
+    counters = (known >= 8) & ~(steps < 0).any(axis=1) & ((steps > 0).sum(axis=1) > 0.6 * known)
+    if not counters.any():
+        return series
+    growth = np.diff(series[counters], axis=1, prepend=np.nan)
+    rates = series.copy()
+    rates[counters] = np.where(growth < 0, np.nan, growth)
+    return rates
+
+
+def _summary(series: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Median, inter-quartile range, standard deviation and count of each row, NaN left out."""
+    count = np.isfinite(series).sum(axis=1).astype(float)
+    if series.shape[1] == 0:
+        nothing = np.full(series.shape[0], np.nan)
+        return nothing, nothing, nothing, count
+    ordered = np.sort(series, axis=1)  # NaN sorts last
+    low, middle, high = (_quantile(ordered, count, q) for q in (0.25, 0.5, 0.75))
+    # Two passes, because memory in bytes squared leaves no digits for a variance in one.
+    mean = _mean(series)
+    off = np.nan_to_num(series - mean[:, None])
+    deviation = np.sqrt(np.einsum("kt,kt->k", off, off) / np.maximum(count, 1.0))
+    return middle, high - low, deviation, count
+
+
+def _quantile(ordered: Floats, count: Floats, q: float) -> Floats:
+    position = np.maximum(count - 1.0, 0.0) * q
+    lower = np.floor(position).astype(int)
+    upper = np.ceil(position).astype(int)
+    rows = np.arange(len(ordered))
+    share = position - lower
+    return np.asarray(ordered[rows, lower] * (1.0 - share) + ordered[rows, upper] * share)
+
+
+def _mean(series: Floats) -> Floats:
+    count = np.isfinite(series).sum(axis=1)
+    return np.asarray(np.where(count > 0, np.nansum(series, axis=1) / np.maximum(count, 1), np.nan))
+
+
+def _scale(base: Floats, now: Floats, spread: Floats, deviation: Floats, names: list[str]) -> Floats:
+    """Ordinary variation of each series: the largest of four estimates.
+
+    * the inter-quartile range / 1.35 (the standard deviation, were it normal): not moved by outliers;
+    * 0.3 standard deviations: outliers are part of what is ordinary, if a small part;
+    * 3 % of the level: steady series twitch;
+    * a tenth of the middle scale among the series of the same name: what is ordinary for the neighbours is
+      not extraordinary here. It decides for series that were constant, or zero, before.
+    """
+    own = np.fmax(np.fmax(spread / 1.35, 0.3 * deviation), LEVEL_SHARE * np.abs(base))
+    own = np.nan_to_num(own)
+    if not len(own):
+        return own
+    _, group = np.unique(np.asarray(names, dtype=str), return_inverse=True)
+    scale = np.fmax(own, 0.1 * _middle_by_group(own, group)[group])
+    # Constant at zero, and so are all its namesakes: only the size of the change itself is left to go by.
+    return np.where(scale > 0, scale, np.fmax(np.abs(np.nan_to_num(now)) / 10.0, 1e-12))
+
+
+def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
+    order = np.lexsort((values, group))
+    sizes = np.bincount(group)
+    return np.asarray(values[order][np.cumsum(sizes) - sizes + sizes // 2])
+
+
+def _harm(z: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
+    towards = np.array([direction_of(key.metric, key.unit) for key in keys], dtype=float)
+    # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none.
+    return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards)))

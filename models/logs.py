@@ -1,0 +1,180 @@
+"""What log lines say: templates that are new, surge or vanish; errors, and whom they name.
+
+Templates are found by Drain (He et al., ICWS 2017; the drain3 package). Counts of raw error lines mislead, because
+services that log errors all day are the loudest; a template is compared with its own past instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.domain import EvidenceKind
+from data.telemetry import Metrics
+from models.base import Channel, Finding
+from models.features import Period
+
+# Distinct messages given to Drain; the commonest come first, and what is left over forms its own template.
+MAX_MESSAGES = 5_000
+MAX_LENGTH = 400
+_VARIABLE = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4,}){1,4}\b|\d+(?:[.:]\d+)*")
+_WEIGHTS = {"fatal": 1.0, "critical": 1.0, "emergency": 1.0, "alert": 1.0, "panic": 1.0, "error": 1.0, "err": 1.0,
+            "severe": 1.0, "warning": 0.5, "warn": 0.5}  # fmt: skip
+# What an ordinary line is worth beside an error: a new one may as well be a release.
+_ORDINARY = 0.15
+_ERROR_WORDS = re.compile(
+    r"\b(?:error|exception|panic|fatal|fail(?:ed|ure|ing)?|refused|timed? ?out|timeout|unavailable|denied|exhausted"
+    r"|traceback|oom|killed|expired|rejected)\b|Exception\b|Error\b",
+    re.IGNORECASE,
+)
+
+
+def log_findings(logs: pd.DataFrame, period: Period, services: Iterable[str] = ()) -> list[Finding]:
+    """New, surging and vanished templates of each service since the onset, and the services errors name."""
+    if logs.empty:
+        return []
+    lines = logs[logs["timestamp"] <= pd.Timestamp(period.end)]
+    table = _with_templates(lines)
+    before = table["timestamp"] < pd.Timestamp(period.before)
+    window = table["timestamp"] >= pd.Timestamp(period.onset)
+    counts = _counts(table, before, window)
+    exposure = _exposure(table[before], table[window], period)
+    findings = [
+        finding
+        for row in counts.to_dict("records")
+        for finding in _judge(row, row["old"] * exposure, bool(before.any()))
+    ]
+    named = set(services) | set(lines["service"].astype(str).unique())
+    return findings + _named_in_errors(findings, named)
+
+
+def log_series(logs: pd.DataFrame, max_points: int = 240) -> Metrics:
+    """Bad lines (errors and warnings, by severity or words) counted by service and time, zeros included."""
+    if logs.empty:
+        return Metrics.empty()
+    length = logs["timestamp"].max() - logs["timestamp"].min()
+    step = max(pd.Timedelta(seconds=15), length / max_points).ceil("s")
+    bad = _weight(logs) > _ORDINARY
+    table = pd.DataFrame(
+        {"timestamp": logs["timestamp"].dt.floor(step), "service": logs["service"].astype(str), "bad": bad}
+    )
+    counts = table.pivot_table(index="timestamp", columns="service", values="bad", aggfunc="sum", fill_value=0)
+    counts = counts.reindex(pd.date_range(counts.index[0], counts.index[-1], freq=step), fill_value=0)
+    long = counts.rename_axis("timestamp").reset_index().melt("timestamp", var_name="service")
+    return Metrics.from_long(long.assign(metric="log_errors"))
+
+
+def _with_templates(lines: pd.DataFrame) -> pd.DataFrame:
+    message = lines["message"].fillna("").astype(str).str.slice(0, MAX_LENGTH)
+    masked = message.str.replace(_VARIABLE, "<*>", regex=True)
+    return pd.DataFrame(
+        {
+            "timestamp": lines["timestamp"],
+            "service": lines["service"].astype(str),
+            "message": message,
+            "template": masked.map(_templates(masked)),
+            "weight": _weight(lines),
+        }
+    )
+
+
+def _templates(masked: pd.Series) -> dict[str, str]:
+    """The template of each distinct masked message."""
+    from drain3 import TemplateMiner
+    from drain3.template_miner_config import TemplateMinerConfig
+
+    config = TemplateMinerConfig()
+    config.drain_max_clusters = MAX_MESSAGES
+    miner = TemplateMiner(config=config)
+    # By count and then by text: templates must not depend on the order of lines.
+    common = (
+        masked.value_counts()
+        .rename_axis("message")
+        .reset_index()
+        .sort_values(["count", "message"], ascending=[False, True])
+    )
+    messages = common["message"].head(MAX_MESSAGES).tolist()
+    cluster = {message: int(miner.add_log_message(message)["cluster_id"]) for message in messages}
+    final = {c.cluster_id: c.get_template() for c in miner.drain.clusters}
+    return {message: final.get(cluster.get(message, -1), "<other>") for message in masked.unique()}
+
+
+def _weight(lines: pd.DataFrame) -> pd.Series:
+    """1 for errors, 0.5 for warnings, little for the rest; by severity, or by words where it is absent or says nothing."""
+    severity = lines["severity"].fillna("").astype(str).str.strip().str.lower()
+    weight = severity.map(_WEIGHTS)
+    spoken = lines["message"].fillna("").astype(str).str.contains(_ERROR_WORDS, regex=True)
+    # "info" on a line that says "failed" is common: believed by half.
+    return weight.fillna(pd.Series(np.where(spoken, np.where(severity == "", 1.0, 0.5), _ORDINARY), index=lines.index))
+
+
+def _counts(table: pd.DataFrame, before: pd.Series, window: pd.Series) -> pd.DataFrame:
+    table = table.assign(old=before, new=window)
+    groups = table.groupby(["service", "template"], observed=True)
+    counts = groups.agg(old=("old", "sum"), new=("new", "sum"), weight=("weight", "max"))
+    recent = (
+        table[window]
+        .groupby(["service", "template"], observed=True)
+        .agg(first=("timestamp", "min"), sample=("message", "first"))
+    )
+    older = groups.agg(any_sample=("message", "first"))
+    counts = counts.join(recent).join(older)
+    return counts.assign(sample=counts["sample"].fillna(counts["any_sample"])).reset_index()
+
+
+def _exposure(before: pd.DataFrame, window: pd.DataFrame, period: Period) -> float:
+    """How long the incident window is beside the baseline, so that counts compare."""
+    if before.empty:
+        return 0.0
+    old = max((pd.Timestamp(period.before) - before["timestamp"].min()).total_seconds(), 1.0)
+    last = max(window["timestamp"].max(), pd.Timestamp(period.onset)) if len(window) else pd.Timestamp(period.end)
+    return max((last - pd.Timestamp(period.onset)).total_seconds(), 1.0) / old
+
+
+def _judge(row: dict[str, Any], expected: float, has_baseline: bool) -> list[Finding]:
+    """At most one finding: new or surging, else vanished."""
+    new, service = int(row["new"]), str(row["service"])
+    # Poisson: the spread of a count is its root.
+    rise = (new - expected) / np.sqrt(expected + new + 1.0)
+    detail = {"template": row["template"], "before": int(row["old"]), "since": new, "sample": row["sample"]}
+    quote = f'"{row["sample"][:200]}"'
+    if new and rise > 0:
+        score = float(row["weight"]) * float(rise) * (1.0 if has_baseline else 0.5)
+        was = "never before" if row["old"] == 0 else f"{expected:.1f} expected"
+        text = f"{service} logged {new} times ({was}): {quote}"
+        first = row["first"].to_pydatetime()
+        return [Finding(service, Channel.new_logs, score, EvidenceKind.log, text, "logs", "log errors", first, detail)]
+    if expected >= 5 and rise < -2:
+        text = f"{service} logged {new} times where {expected:.0f} were usual: {quote}"
+        return [Finding(service, Channel.lost_logs, float(-rise), EvidenceKind.log, text, "logs", "missing log lines",
+                        None, detail)]  # fmt: skip
+    return []
+
+
+def _named_in_errors(findings: list[Finding], services: set[str]) -> list[Finding]:
+    """ "calls to X failing", said by Y, is evidence about X."""
+    pointed = []
+    for finding in findings:
+        if finding.channel is not Channel.new_logs:
+            continue
+        words = set(re.findall(r"[\w-]+", str(finding.detail["sample"]).lower()))
+        for name in sorted(services):
+            if name != finding.service and name.lower() in words:
+                text = f"{name} is named by {finding.text}"
+                pointed.append(Finding(name, Channel.named_in_errors, finding.score, EvidenceKind.log, text, "logs",
+                                       "failing calls", finding.at, finding.detail))  # fmt: skip
+    return pointed
+
+
+def lateness(findings: Iterable[Finding]) -> dict[str, timedelta]:
+    """How long after the earliest error line each service's first one came."""
+    first: dict[str, Any] = {}
+    for finding in findings:
+        if finding.channel is Channel.new_logs and finding.at is not None:
+            first[finding.service] = min(first.get(finding.service, finding.at), finding.at)
+    return {service: at - min(first.values()) for service, at in first.items()}

@@ -1,0 +1,156 @@
+"""When the trouble began, estimated from the telemetry near the alert.
+
+An alert comes late: after its monitor's window, its evaluation delay, its retries. Comparing the minutes
+before and after ``fired_at`` then puts sick samples into the baseline and costs more accuracy than any other
+single mistake. So each series is cut in two where that explains it best (least squares, the likelihood ratio
+of Hawkins 1977 for one change of mean), and the cuts of all series are added up: noise puts its cuts
+anywhere, a fault puts them in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from data.telemetry import Floats, Metrics, Times, to_datetime64
+from models.features import as_rates
+
+# Monitors fire within five minutes of the onset, or within three samples where samples are rarer.
+MAX_DELAY = timedelta(minutes=5)
+MAX_DELAY_SAMPLES = 3
+# How much of the time around the search is looked at, in multiples of the longest delay.
+LOOK_BACK = 3
+LOOK_AHEAD = 1
+# Values this many spreads away count no more than this: one wild sample is no change point.
+CLIP = 5.0
+# The alerting entity certainly shows the trouble; of any other service that is only a hope.
+ALERTING_WEIGHT = 4.0
+MAX_INSTANTS = 128
+
+
+@dataclass(frozen=True)
+class Onset:
+    """``at`` is the likeliest instant; ``earliest`` and ``latest`` hold the instants nearly as likely.
+
+    ``strength`` in [0, 1] is the share of the alerting entity's (else all) variation that the cut explains.
+    """
+
+    at: datetime
+    earliest: datetime
+    latest: datetime
+    strength: float
+
+
+def estimate_onset(blocks: Sequence[Metrics], fired_at: datetime, service: str, as_of: datetime) -> Onset:
+    """The likeliest beginning of what made ``service`` alert at ``fired_at``.
+
+    Args:
+        blocks: metric series, in one or several tables each with its own clock (spans and logs counted by
+            service and time are such tables).
+        as_of: nothing later is looked at.
+
+    Without any usable series the alert itself is the best guess, uncertain by the longest delay.
+    """
+    blocks = [block.before(as_of) for block in blocks if len(block) and len(block.timestamps) > MAX_DELAY_SAMPLES]
+    delay = _longest_delay(blocks)
+    instants = _instants(blocks, fired_at - delay, min(fired_at + delay / 5, as_of))
+    if not len(instants):
+        return Onset(fired_at, fired_at - delay, fired_at, 0.0)
+    total = np.zeros(len(instants))
+    strength = 0.0
+    for block in blocks:
+        gain, explained = _evidence(
+            block, instants, fired_at - LOOK_BACK * delay, fired_at + LOOK_AHEAD * delay, service
+        )
+        total += gain
+        strength = max(strength, explained)
+    best = int(np.argmax(total))
+    # A tenth less evidence than the best is within what noise moves it by.
+    near = np.flatnonzero(total >= 0.9 * total[best]) if total[best] > 0 else np.arange(len(instants))
+    return Onset(_utc(instants[best]), _utc(instants[near[0]]), _utc(instants[near[-1]]), strength)
+
+
+def sample_interval(times: Times) -> timedelta:
+    """The usual time between samples; zero when there are fewer than two."""
+    if len(times) < 2:
+        return timedelta(0)
+    return timedelta(microseconds=float(np.median(np.diff(times).astype("timedelta64[us]").astype(float))))
+
+
+def _longest_delay(blocks: Sequence[Metrics]) -> timedelta:
+    """By the finest clock: a rare series must not widen the search among the dense ones."""
+    intervals = [sample_interval(block.timestamps) for block in blocks]
+    return max(MAX_DELAY, MAX_DELAY_SAMPLES * min(intervals, default=timedelta(0)))
+
+
+def _instants(blocks: Sequence[Metrics], first: datetime, last: datetime) -> Times:
+    """Where the onset may lie: at sample times only, thinned evenly to a bounded number."""
+    low, high = to_datetime64(first), to_datetime64(last)
+    near = [block.timestamps[(block.timestamps >= low) & (block.timestamps <= high)] for block in blocks]
+    instants = np.unique(np.concatenate(near)) if near else np.empty(0, "datetime64[us]")
+    step = -(-len(instants) // MAX_INSTANTS) if len(instants) else 1
+    return np.asarray(instants[::step])
+
+
+def _evidence(block: Metrics, instants: Times, first: datetime, last: datetime, service: str) -> tuple[Floats, float]:
+    """For each instant, the log-likelihood gained by cutting there, added over series; and how much the best explains."""
+    low = int(np.searchsorted(block.timestamps, to_datetime64(first), side="left"))
+    high = int(np.searchsorted(block.timestamps, to_datetime64(last), side="right"))
+    if high - low < MAX_DELAY_SAMPLES + 1:
+        return np.zeros(len(instants)), 0.0
+    # Never from the first sample on: a cut there has no before.
+    cuts = np.searchsorted(block.timestamps[low:high], instants, side="left")
+    series = _standardised(as_rates(np.ascontiguousarray(block.values[low:high].T), high - low))
+    present = np.isfinite(series)
+    values = np.where(present, series, 0.0)
+    n_before = _cumulative(present.astype(float), cuts)
+    sum_before = _cumulative(values, cuts)
+    n, total = present.sum(axis=1, keepdims=True).astype(float), values.sum(axis=1, keepdims=True)
+    n_after = n - n_before
+    usable = (n_before >= 2) & (n_after >= 1)
+    shift = (total - sum_before) / np.maximum(n_after, 1.0) - sum_before / np.maximum(n_before, 1.0)
+    gain = np.where(usable, n_before * n_after / np.maximum(n, 1.0) * shift**2, 0.0)
+    around = np.maximum(n, 1.0) * _variance(values, present, n, total) + 1.0  # + 1: a spread's worth of doubt
+    explained = np.clip(gain / around, 0.0, 1.0 - 1e-6)
+    likelihood = -0.5 * n * np.log1p(-explained)
+    # Chance alone gains about the logarithm of the number of places tried.
+    likelihood = np.maximum(likelihood - np.log(1.0 + len(instants)), 0.0)
+    ours = np.array([key.service == service for key in block.keys])
+    strength = float(explained[ours if ours.any() else slice(None)].max(initial=0.0))
+    return np.asarray((np.where(ours, ALERTING_WEIGHT, 1.0)[:, None] * likelihood).sum(axis=0)), strength
+
+
+def _standardised(series: Floats) -> Floats:
+    """Each row about its median, in its own spread, clipped."""
+    count = np.isfinite(series).sum(axis=1)
+    ordered = np.sort(series, axis=1)
+    rows = np.arange(len(series))
+    at = [np.minimum((q * np.maximum(count - 1, 0)).astype(int), series.shape[1] - 1) for q in (0.25, 0.5, 0.75)]
+    low, middle, high = (ordered[rows, i] for i in at)
+    spread = np.fmax((high - low) / 1.35, 0.03 * np.abs(middle))
+    ends = ordered[rows, np.maximum(count - 1, 0)] - ordered[:, 0]
+    spread = np.where(spread > 0, spread, ends / CLIP)  # constant but for a few samples
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(
+            np.clip((series - middle[:, None]) / np.where(spread > 0, spread, np.nan)[:, None], -CLIP, CLIP)
+        )
+
+
+def _variance(values: Floats, present: Floats, n: Floats, total: Floats) -> Floats:
+    mean = total / np.maximum(n, 1.0)
+    return np.asarray(((values - np.where(present, mean, 0.0)) ** 2).sum(axis=1, keepdims=True) / np.maximum(n, 1.0))
+
+
+def _cumulative(values: Floats, cuts: Floats) -> Floats:
+    """Sums of each row over the samples before each cut."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return np.asarray(sums[:, cuts])
+
+
+def _utc(instant: np.datetime64) -> datetime:
+    return pd.Timestamp(instant).to_pydatetime().replace(tzinfo=UTC)

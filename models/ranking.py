@@ -1,0 +1,201 @@
+"""Which service caused it: every signal weighed on one scale, walked over the call graph.
+
+The steps, each a function below:
+
+1. *board*: services x channels, the strongest sign of each service in each channel.
+2. *unexplained*: latency and errors travel from callee to caller; a caller keeps only what its callees'
+   own degradation does not account for.
+3. *comparable*: within a channel, x becomes x^2 / (sum of x^2 + c): a share of the channel's evidence, near 0
+   where the channel shows nothing. Adding raw scores instead lets the channel with the wildest units decide.
+4. *scored*: a weighted sum, discounted where no call path leads from the alerting service.
+5. *probabilities*: softmax, with a share left for what nobody saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from data.domain import Alert
+from data.telemetry import Floats
+from data.topology import ServiceGraph
+from models.base import Channel, Finding
+from models.indicators import Kind
+from models.sentences import CHANNEL_OF, MetricBlock
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the ranker believes before it has seen anything; later issues learn these.
+
+    Attributes:
+        channels: how much a channel's whole evidence counts. Direct measures of where time and errors arise
+            weigh most; resources next, traffic and what names cannot tell least.
+        doubt: the ``c`` of step 3, the evidence (in squared units of the channel) that noise alone makes.
+        unreachable: what is left of a score where calls from the alerting service do not lead to it.
+        temperature, unseen: the softmax's; ``unseen`` is the score that "somewhere we cannot see" holds.
+        blind: what each missing kind of telemetry adds to ``unseen``.
+    """
+
+    channels: Mapping[Channel, float]
+    doubt: Mapping[Channel, float]
+    unreachable: float = 0.35
+    temperature: float = 0.25
+    unseen: float = 0.1
+    blind: float = 0.12
+
+
+DEFAULT = Weights(
+    channels={
+        Channel.latency: 1.0,
+        Channel.errors: 1.0,
+        Channel.cpu: 1.0,
+        Channel.memory: 1.0,
+        Channel.disk: 0.6,
+        Channel.network: 0.5,
+        Channel.saturation: 0.7,
+        Channel.traffic: 0.3,
+        Channel.other: 0.5,
+        Channel.vanished: 0.5,
+        Channel.own_time: 1.0,
+        Channel.gap: 1.2,
+        Channel.error_origin: 1.0,
+        Channel.calls: 0.5,
+        Channel.new_logs: 0.7,
+        Channel.lost_logs: 0.5,
+        Channel.named_in_errors: 0.3,
+    },
+    # Three spreads on one series is ordinary among hundreds of series; elsewhere scores start at one event.
+    doubt={
+        **dict.fromkeys(Channel, 9.0),
+        Channel.own_time: 4.0,
+        Channel.gap: 4.0,
+        Channel.error_origin: 0.5,
+        Channel.new_logs: 4.0,
+        Channel.named_in_errors: 4.0,
+        Channel.vanished: 1.0,
+    },
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """``probabilities`` of the services with any evidence, best first; with ``unseen_probability`` they sum to one.
+
+    ``contributions`` says how much each channel gave to each of these services' scores.
+    """
+
+    probabilities: Mapping[str, float]
+    unseen_probability: float
+    contributions: Mapping[str, Mapping[Channel, float]]
+
+
+def rank_services(
+    alert: Alert,
+    graph: ServiceGraph,
+    blocks: Sequence[MetricBlock],
+    findings: Sequence[Finding],
+    *,
+    blind_spots: int = 0,
+    weights: Weights = DEFAULT,
+) -> Ranking:
+    """How probably each service caused ``alert``.
+
+    Args:
+        blocks: changed metric series; any may be empty.
+        findings: what spans and logs showed; may be empty.
+        blind_spots: how many kinds of telemetry could not be seen.
+    """
+    channels = list(Channel)
+    services = _services(blocks, findings)
+    board = _board(services, channels, graph, blocks, findings)
+    shares = board**2 / ((board**2).sum(axis=0) + np.array([weights.doubt[c] for c in channels]))
+    given = shares * np.array([weights.channels[c] for c in channels])
+    given *= _reach(alert.service, graph, services, weights)[:, None]
+    total = given.sum(axis=1)
+    supported = np.flatnonzero(total > 0.02)
+    unseen = weights.unseen + weights.blind * blind_spots
+    probability, rest = _softmax(total[supported], unseen, weights.temperature)
+    order = sorted(range(len(supported)), key=lambda i: (-probability[i], services[supported[i]]))
+    return Ranking(
+        {services[supported[i]]: float(probability[i]) for i in order},
+        rest,
+        {
+            services[supported[i]]: {c: float(v) for c, v in zip(channels, given[supported[i]], strict=True) if v > 0}
+            for i in order
+        },
+    )
+
+
+def _services(blocks: Sequence[MetricBlock], findings: Sequence[Finding]) -> list[str]:
+    named = {key.service for block in blocks for key in block.scores.keys}
+    return sorted(named | {finding.service for finding in findings})
+
+
+def _board(
+    services: list[str],
+    channels: list[Channel],
+    graph: ServiceGraph,
+    blocks: Sequence[MetricBlock],
+    findings: Sequence[Finding],
+) -> Floats:
+    """Shape (services, channels): the strongest sign of each service in each channel."""
+    row = {service: i for i, service in enumerate(services)}
+    column = {channel: j for j, channel in enumerate(channels)}
+    board = np.zeros((len(services), len(channels)))
+    edges = [(row[a], row[b]) for a, b in graph.edges if a in row and b in row]
+    for block in blocks:
+        rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
+        columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
+        harm = _unexplained(block, rows, len(services), np.array(edges, dtype=np.intp).reshape(-1, 2))
+        np.maximum.at(board, (rows, columns), harm)
+        np.add.at(board[:, column[Channel.vanished]], rows, block.scores.vanished.astype(float))
+    for finding in findings:
+        at = (row[finding.service], column[finding.channel])
+        board[at] = max(board[at], finding.score)
+    return board
+
+
+_TRAVELS = {Kind.latency, Kind.error, Kind.availability}
+
+
+def _unexplained(block: MetricBlock, rows: Indices, n_services: int, edges: Indices) -> Floats:
+    """``harm``, where what callees' own change in the same metric accounts for is taken off latency and errors."""
+    scores = block.scores
+    harm = scores.harm.copy()
+    if not len(edges):
+        return harm
+    change = np.abs(np.nan_to_num(scores.now - scores.base)) * (scores.harm > 0)
+    names = np.array(
+        [key.metric if kind in _TRAVELS else "" for key, kind in zip(scores.keys, scores.kinds, strict=True)]
+    )
+    for name in np.unique(names[names != ""]):
+        mine = np.flatnonzero(names == name)
+        degraded = np.zeros(n_services)
+        np.maximum.at(degraded, rows[mine], change[mine])
+        from_callees = np.zeros(n_services)
+        np.maximum.at(from_callees, edges[:, 0], degraded[edges[:, 1]])
+        left = 1.0 - from_callees[rows[mine]] / np.where(change[mine] > 0, change[mine], 1.0)
+        harm[mine] *= np.clip(left, 0.0, 1.0)
+    return harm
+
+
+def _reach(alerting: str, graph: ServiceGraph, services: list[str], weights: Weights) -> Floats:
+    """1 where calls lead from the alerting service; less where they do not; between where it cannot be told."""
+    if not graph or alerting not in graph:
+        return np.ones(len(services))
+    reached = graph.downstream(alerting)
+    unknown = 0.5 * (1.0 + weights.unreachable)
+    return np.array([1.0 if s in reached else weights.unreachable if s in graph else unknown for s in services])
+
+
+def _softmax(scores: Floats, unseen: float, temperature: float) -> tuple[Floats, float]:
+    everything = np.append(scores, unseen) / temperature
+    power = np.exp(everything - everything.max())
+    share = power / power.sum()
+    return share[:-1], float(share[-1])

@@ -1,0 +1,277 @@
+"""What spans say: where time is spent, where errors start, who calls whom.
+
+Two measures of latency, because faults hide in different places. *Own time* is a span's duration less its
+children's: slow code. The *gap* is what a caller waited beyond what the callee says it took: slow network,
+queueing in front of the callee, a connection that had to be made; it is credited to the callee.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.domain import EvidenceKind
+from data.telemetry import Metrics
+from data.topology import ServiceGraph
+from models.base import Channel, Finding
+from models.features import Period
+
+# Under this many spans before the onset nothing is known of what is usual.
+MIN_BASELINE_SPANS = 5
+# Differences below this are scheduling noise at any percentile.
+MIN_LATENCY_MS = 2.0
+_FAILED = {"error", "status_code_error", "failed", "fault", "unavailable", "internal", "deadline_exceeded"}
+
+
+@dataclass(frozen=True, eq=False)
+class Traces:
+    """Spans joined to their parents.
+
+    ``spans`` has the columns of the span table and: ``parent`` (row of the parent span, -1 where unknown),
+    ``caller`` (its service, None where unknown), ``own_ms``, ``gap_ms`` (NaN where not one child alone was
+    in another service), ``failed``, ``origin`` (failed, and no child of it did), ``names`` (another service that
+    a childless span's operation names, None mostly).
+    """
+
+    spans: pd.DataFrame
+
+    @property
+    def graph(self) -> ServiceGraph:
+        """Who calls whom, as far as the spans tell."""
+        spans = self.spans
+        pairs = pd.concat(
+            [
+                spans[["caller", "service"]].set_axis(["caller", "callee"], axis=1),
+                spans[["service", "names"]].set_axis(["caller", "callee"], axis=1),
+            ]
+        ).dropna()
+        return ServiceGraph(set(map(tuple, pairs.astype(str).to_numpy())), spans["service"].astype(str).unique())
+
+
+def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
+    """Find each span's parent and derive what depends on it.
+
+    Parents are sought within the trace first. Exporters have been seen to write a wrong trace id on children;
+    what is left is joined to the latest span of that id that had started by then.
+    """
+    table = spans.sort_values("timestamp", kind="stable", ignore_index=True)
+    table["service"] = table["service"].astype(str)
+    table["operation"] = table["operation"].fillna("").astype(str)
+    parent = _parents(table)
+    known = parent >= 0
+    service = table["service"].to_numpy(dtype=object)
+    duration = table["duration_ms"].to_numpy(dtype=float)
+    in_children = np.zeros(len(table))
+    np.add.at(in_children, parent[known], np.nan_to_num(duration[known]))
+    failed = _failed(table)
+    child_failed = np.zeros(len(table), bool)
+    child_failed[parent[known & failed]] = True
+    table["parent"] = parent
+    table["caller"] = np.where(known, service[parent], None)
+    table["own_ms"] = np.maximum(duration - in_children, 0.0)
+    table["gap_ms"] = _gaps(parent, service, duration)
+    table["failed"] = failed
+    table["origin"] = failed & ~child_failed
+    childless = ~np.isin(np.arange(len(table)), parent)
+    table["names"] = _named(table, childless, {*services, *table["service"].unique()})
+    return Traces(table)
+
+
+def span_findings(traces: Traces, period: Period) -> list[Finding]:
+    """Each service's own-time, gap, error-origin and call-count changes since the onset."""
+    spans = traces.spans
+    if spans.empty:
+        return []
+    # A span that was under way at the onset may already have suffered: it counts by its end.
+    ended = spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")
+    before = spans[ended < pd.Timestamp(period.before)]
+    window = spans[(ended >= pd.Timestamp(period.onset)) & (spans["timestamp"] <= pd.Timestamp(period.end))]
+    return [
+        *_slower(before, window, "own_ms", Channel.own_time, ["service", "operation"]),
+        *_slower(before, window, "gap_ms", Channel.gap, ["service", "caller"]),
+        *_failing(before, window),
+        *_calls(before, window),
+    ]
+
+
+def span_series(traces: Traces, max_points: int = 240) -> Metrics:
+    """Spans counted by service and time: median duration, share of failures. For the onset, and for show."""
+    spans = traces.spans
+    if spans.empty:
+        return Metrics.empty()
+    return Metrics.from_long(_binned(spans, max_points))
+
+
+def _binned(spans: pd.DataFrame, max_points: int) -> pd.DataFrame:
+    length = spans["timestamp"].max() - spans["timestamp"].min()
+    step = max(pd.Timedelta(seconds=10), length / max_points).ceil("s")
+    groups = spans.groupby([spans["timestamp"].dt.floor(step), "service"], observed=True)
+    table = groups.agg(p50=("duration_ms", "median"), failed=("failed", "mean")).reset_index()
+    long = table.melt(["timestamp", "service"], ["p50", "failed"], "metric", "value")
+    return long.assign(metric=long["metric"].map({"p50": "span_duration_p50_ms", "failed": "span_error_ratio"}))
+
+
+def _parents(table: pd.DataFrame) -> np.ndarray:
+    """The row of each span's parent, -1 where there is none to be found."""
+    rows = pd.DataFrame({"trace": table["trace_id"].astype(str), "span": table["span_id"].astype(str)})
+    rows["row"] = np.arange(len(rows))
+    wanted = rows.assign(span=table["parent_id"].astype("object").where(table["parent_id"].notna(), None))
+    wanted = wanted[wanted["span"].notna() & ~wanted["span"].isin(["", "0", "root"])]
+    wanted["span"] = wanted["span"].astype(str)
+    parent = np.full(len(rows), -1)
+    first = rows.drop_duplicates(["trace", "span"])
+    found = wanted.merge(first, on=["trace", "span"], suffixes=("", "_parent"))
+    parent[found["row"].to_numpy()] = found["row_parent"].to_numpy()
+    rest = wanted[(parent[wanted["row"].to_numpy()] < 0)]
+    if len(rest):
+        # Rows are in order of time, so "the latest row not after mine" is "the latest such span by then".
+        near = pd.merge_asof(
+            rest[["row", "span"]].assign(at=rest["row"]).sort_values("at"),
+            rows[["row", "span"]].rename(columns={"row": "row_parent"}).assign(at=rows["row"]),
+            on="at",
+            by="span",
+            allow_exact_matches=False,
+        ).dropna(subset=["row_parent"])
+        parent[near["row"].to_numpy()] = near["row_parent"].to_numpy(dtype=int)
+    parent[parent == np.arange(len(rows))] = -1
+    return parent
+
+
+def _gaps(parent: np.ndarray, service: np.ndarray, duration: np.ndarray) -> np.ndarray:
+    """Caller's duration less callee's, at the callee, where the caller span has that one child alone."""
+    gap = np.full(len(parent), np.nan)
+    known = parent >= 0
+    children = np.bincount(parent[known], minlength=len(parent))
+    alone = known.copy()
+    alone[known] = (children[parent[known]] == 1) & (service[parent[known]] != service[known])
+    gap[alone] = np.maximum(duration[parent[alone]] - duration[alone], 0.0)
+    return gap
+
+
+def _failed(table: pd.DataFrame) -> np.ndarray:
+    failed = np.zeros(len(table), bool)
+    if "status" in table.columns:
+        status = table["status"].fillna("").astype(str).str.strip().str.lower()
+        code = pd.to_numeric(status, errors="coerce")
+        # HTTP says 5xx; OpenTelemetry numbers an error 2.
+        failed |= (status.isin(_FAILED) | (code >= 500) | (code == 2)).to_numpy()
+    if "error" in table.columns:
+        error = table["error"]
+        text = error.fillna("").astype(str).str.strip().str.lower()
+        failed |= ~text.isin(["", "false", "0", "none", "nan", "ok", "0.0"]).to_numpy()
+    return failed
+
+
+def _named(table: pd.DataFrame, childless: np.ndarray, services: set[str]) -> np.ndarray:
+    """The other service that an operation such as ``POST payments/charge`` names, for spans nobody answered."""
+    named = {operation: _service_in(operation, services) for operation in table.loc[childless, "operation"].unique()}
+    found = table["operation"].map(named).to_numpy(dtype=object)
+    found = np.where(pd.isna(found), None, found)
+    return np.where(childless & (found != table["service"].to_numpy(dtype=object)), found, None)
+
+
+def _service_in(text: str, services: set[str]) -> str | None:
+    """The longest service name that stands in ``text`` as words of its own."""
+    words = set(re.findall(r"[\w-]+", text.lower()))
+    hits = [s for s in services if s.lower() in words]
+    return max(hits, key=lambda s: (len(s), s)) if hits else None
+
+
+def _slower(before: pd.DataFrame, window: pd.DataFrame, column: str, channel: Channel, by: list[str]) -> list[Finding]:
+    """Rises of a duration's median against its spread before, per service and operation (or caller)."""
+    old = before.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
+    new = window.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
+    table = pd.DataFrame(
+        {"base": old.median(), "spread": old.quantile(0.75) - old.quantile(0.25), "n": old.size()}
+    ).join(pd.DataFrame({"now": new.median(), "calls": new.size()}), how="inner")
+    table = table[table["n"] >= MIN_BASELINE_SPANS]
+    if table.empty:
+        return []
+    # What matters is time the user waits: a change is weighed against a tenth of what requests take end to end.
+    whole = before.loc[before["parent"] < 0, "duration_ms"].median()
+    floor = np.fmax(MIN_LATENCY_MS, 0.1 * (0.0 if pd.isna(whole) else whole))
+    table["score"] = (table["now"] - table["base"]) / np.fmax(table["spread"] / 1.35, floor)
+    table = table[table["score"] > 1.0].reset_index()
+    return [_slower_finding(row, channel) for row in table.to_dict("records")]
+
+
+def _slower_finding(row: dict, channel: Channel) -> Finding:
+    service = str(row["service"])
+    change = f"from {_ms(row['base'])} to {_ms(row['now'])} (median of {row['calls']} calls)"
+    if channel is Channel.gap:
+        text = f"time that {row['caller']} waits for {service} beyond what {service} itself takes rose {change}"
+        indicator = f"network or queueing between {row['caller']} and {service}"
+    else:
+        text = f"own time of {service} in {row['operation']} rose {change}"
+        indicator = f"own time of {row['operation']}"
+    detail = {"base_ms": float(row["base"]), "now_ms": float(row["now"]), "calls": int(row["calls"])}
+    return Finding(service, channel, float(row["score"]), EvidenceKind.span, text, "spans", indicator, None, detail)
+
+
+def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
+    """Where errors start: failed spans none of whose children failed, as a share of the service's spans."""
+    findings = []
+    origin = window[window["origin"]]
+    usual = before.groupby("service", observed=True)["origin"].mean()
+    for service, spans in origin.groupby("service", observed=True):
+        total = int((window["service"] == service).sum())
+        share, was = len(spans) / total, float(usual.get(service, 0.0))
+        # Root of the count: the second error tells less than the first.
+        score = (share - was) * np.sqrt(len(spans))
+        if score <= 0:
+            continue
+        texts = spans["error"].dropna().astype(str) if "error" in spans else pd.Series(dtype=str)
+        said = f': "{texts.mode().iloc[0][:160]}"' if len(texts) else ""
+        text = f"{len(spans)} of {total} spans of {service} fail where none of their calls did, {was:.0%} before{said}"
+        first = spans["timestamp"].min().to_pydatetime()
+        detail = {
+            "failed": len(spans),
+            "spans": total,
+            "usual_share": was,
+            "error": texts.mode().iloc[0] if len(texts) else "",
+        }
+        finding = Finding(str(service), Channel.error_origin, float(score), EvidenceKind.span, text, "spans",
+                          "errors", first, detail)  # fmt: skip
+        findings.append(finding)
+        findings.extend(_unanswered(spans, finding))
+    return findings
+
+
+def _unanswered(spans: pd.DataFrame, origin: Finding) -> list[Finding]:
+    """Failed calls that name a service which has no span of its own there: it may be the one that is down."""
+    shares = spans["names"].dropna().value_counts() / len(spans)
+    return [
+        Finding(str(name), Channel.error_origin, 0.5 * origin.score * float(share), EvidenceKind.span,
+                f"calls of {origin.service} to {name} fail and {name} has no span for them", "spans", "unanswered calls",
+                origin.at)
+        for name, share in shares.items()
+    ]  # fmt: skip
+
+
+def _calls(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
+    """Operations that a request now reaches far more or far less often than before."""
+    roots_before, roots_now = (max(int((t["parent"] < 0).sum()), 1) for t in (before, window))
+    old = before.groupby(["service", "operation"], observed=True).size()
+    new = window.groupby(["service", "operation"], observed=True).size()
+    table = pd.DataFrame({"old": old, "new": new}).fillna(0.0)
+    if len(before) < MIN_BASELINE_SPANS or table.empty:
+        return []
+    expected = table["old"] / roots_before * roots_now
+    # Poisson: the spread of a count is its root.
+    score = (table["new"] - expected) / np.sqrt(expected + table["new"] + 1.0)
+    table = table.assign(expected=expected, score=score.abs())
+    table = table[table["score"] > 2.0].reset_index()
+    return [
+        Finding(str(row["service"]), Channel.calls, float(row["score"]), EvidenceKind.span,
+                f"{row['operation']} of {row['service']} ran {row['new']:.0f} times where {row['expected']:.0f} "
+                "were usual for as many requests", "spans", f"calls of {row['operation']}")
+        for row in table.to_dict("records")
+    ]  # fmt: skip
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"

@@ -1,0 +1,81 @@
+"""Investigate: from an alert and the telemetry around it to ranked causes, each with its evidence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from data.domain import Alert, Diagnosis
+from data.telemetry import Telemetry
+from models.changes import ChangeContext, rank_changes
+from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
+from models.features import Period, change_scores
+from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
+from models.logs import log_findings, log_series
+from models.onset import Onset, estimate_onset, sample_interval
+from models.ranking import rank_services
+from models.sentences import MetricBlock
+from models.traces import join_spans, span_findings, span_series
+from models.unseen import blind_spots
+
+# What an incident looks like is settled some minutes after it began; a recording may run on into the recovery.
+WINDOW = timedelta(minutes=10)
+WINDOW_SAMPLES = 3
+
+
+def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = None) -> Diagnosis:
+    """What most likely caused ``alert``, how sure that is, and what could not be seen.
+
+    Args:
+        as_of: nothing later is used; None means the last instant in the telemetry.
+    """
+    as_of = as_of or last_instant(alert, telemetry)
+    seen = telemetry.before(as_of)
+    traces = join_spans(seen.spans, seen.services)
+    graph = seen.graph.merged(traces.graph)
+
+    series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
+    onset = estimate_onset(list(series.values()), alert.fired_at, alert.service, as_of)
+    period = incident_period(onset, alert, seen, as_of)
+    blocks = [MetricBlock(table, change_scores(table, period), source) for source, table in series.items()]
+    findings = [*span_findings(traces, period), *log_findings(seen.logs, period, seen.services)]
+
+    unseen = blind_spots(alert, seen, period)
+    ranking = rank_services(alert, graph, blocks, findings, blind_spots=len(unseen))
+    symptoms = symptoms_from(list(ranking.probabilities)[:20], blocks, findings, period)
+    changes = rank_changes(seen.changes, ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms))
+
+    ledger = Ledger()
+    candidates = candidates_from(ranking, blocks, findings, period, graph, alert.service, ledger)
+    anomaly = anomaly_score(alert.service, blocks, findings)
+    source = candidates[0].service if candidates else alert.service
+    return Diagnosis(
+        candidates=candidates,
+        changes=change_candidates(changes, ledger),
+        no_change_probability=changes.no_change_probability,
+        severity=severity_of(anomaly, alert.level),
+        blast_radius=blast_radius(source, graph, symptomatic_services(blocks, findings)),
+        anomaly_score=anomaly,
+        evidence=(*ledger.entries, *seen.missing),
+        unseen=unseen,
+        as_of=as_of,
+        onset=onset.at,
+    )
+
+
+def last_instant(alert: Alert, telemetry: Telemetry) -> datetime:
+    """The latest time of which the telemetry tells, and never one before the alert."""
+    ends = [pd.Timestamp(alert.fired_at)]
+    ends += [pd.Timestamp(t, tz=UTC) for t in telemetry.metrics.timestamps[-1:]]
+    ends += [telemetry.logs["timestamp"].max()] if len(telemetry.logs) else []
+    if len(telemetry.spans):
+        spans = telemetry.spans
+        ends.append((spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")).max())
+    return max(ends).ceil("us").to_pydatetime()
+
+
+def incident_period(onset: Onset, alert: Alert, seen: Telemetry, as_of: datetime) -> Period:
+    """The onset, what lies safely before it, and the time after it that shows the incident."""
+    length = max(WINDOW, WINDOW_SAMPLES * sample_interval(seen.metrics.timestamps))
+    return Period(before=onset.earliest, onset=onset.at, end=min(as_of, max(onset.at + length, alert.fired_at)))
