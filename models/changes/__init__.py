@@ -1,32 +1,113 @@
 """Which change caused the incident, or none: transparent evidence, no language model.
 
-See ``docs/how-changes-are-blamed.md``.
+Every explanation, "no recorded change did it" among them, has log-odds that are a sum of signals; a softmax makes them
+probabilities. The weights are set by hand from what is known of how changes break systems
+(``docs/how-changes-are-blamed.md``), so that each can be read, questioned and kept when a system is new.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 
-from data.domain import Change
+import numpy as np
+
+from data.domain import Change, ChangeKind
+from models.changes.affinity import Complaint, Touched, affinity_signals, complaint_of, rarity
 from models.changes.context import ChangeContext, ChangeRanking, Symptom
+from models.changes.files import file_signals
+from models.changes.none import no_change_signals
+from models.changes.place import known_services, place_signal, services_of
+from models.changes.releases import Effect, Releases, time_signals
+from models.changes.signal import Signal, sentences, total
+from models.changes.substance import substance_signals
 
 __all__ = ["ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
 
+# Before any evidence. A flag's or setting's content is seldom recorded; a deploy is blamed through its commits.
+PRIOR = {
+    ChangeKind.commit: 0.0,
+    ChangeKind.deploy: 0.3,
+    ChangeKind.flag: 0.0,
+    ChangeKind.config: 0.8,
+    ChangeKind.infrastructure: 0.0,
+}
+CARRIES_A_RECORDED_COMMIT = -3.0
+UNKNOWN_DIFF = -0.3
+
 
 def rank_changes(changes: Sequence[Change], context: ChangeContext) -> ChangeRanking:
-    """How probably each of ``changes`` caused the incident that ``context`` describes, and how probably none did."""
-    weights: dict[str, float] = {}
-    for change in sorted(changes, key=lambda c: c.id):
-        age = context.alert.fired_at - change.timestamp
-        suspicion = context.service_probabilities.get(change.service or "", 0.0)
-        timely = age >= timedelta(0)
-        weights[change.id] = math.exp(2.0 * suspicion - age / timedelta(hours=6)) if timely else 0.0
-    none = 1.0
-    total = none + sum(weights.values())
+    """How probably each of ``changes`` caused the incident that ``context`` describes, and how probably none did.
+
+    The order of ``changes`` and of the symptoms does not matter. Changes that took effect after the alert get zero.
+    """
+    signals = signals_of(changes, context)
+    impossible = {change.id for change in changes} - set(signals)
+    none = no_change_signals(context)
+    probabilities, nothing = _softmax({id_: total(found) for id_, found in signals.items()}, total(none))
     return ChangeRanking(
-        {id_: weight / total for id_, weight in weights.items()},
-        none / total,
-        {id_: () for id_ in weights},
+        {**probabilities, **dict.fromkeys(sorted(impossible), 0.0)},
+        nothing,
+        {
+            **{id_: sentences(found) for id_, found in signals.items()},
+            **{id_: ("it took effect after the alert",) for id_ in sorted(impossible)},
+        },
+        sentences(none),
     )
+
+
+def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, list[Signal]]:
+    """The evidence for and against each change that was live before the alert."""
+    ordered = sorted(changes, key=lambda c: (c.timestamp, c.id))
+    known = known_services(ordered, context)
+    releases = Releases.of(ordered)
+    touched = {c.id: Touched(c) for c in ordered}
+    complaint, rare = complaint_of(context), rarity(list(touched.values()))
+    signals: dict[str, list[Signal]] = {}
+    for change in ordered:
+        services = services_of(change, known)
+        effect = releases.effect_of(change, services, context)
+        if effect.at > context.alert.fired_at or change.timestamp > context.alert.fired_at:
+            continue
+        signals[change.id] = [
+            *_standing(change, releases),
+            *time_signals(change, effect, context),
+            _place(services, effect, context),
+            *file_signals(change),
+            *_content(touched[change.id], complaint, rare),
+        ]
+    return signals
+
+
+def _standing(change: Change, releases: Releases) -> list[Signal]:
+    """What is held for or against a change of its kind before it is looked at."""
+    signals = [Signal(PRIOR[change.kind], f"changes of kind {change.kind.value} begin here")]
+    if change.kind is not ChangeKind.commit and releases.carried_commit(change):
+        signals.append(Signal(CARRIES_A_RECORDED_COMMIT, "it only carried a recorded commit, which is judged itself"))
+    return signals
+
+
+def _place(services: frozenset[str], effect: Effect, context: ChangeContext) -> Signal:
+    carrier = effect.carrier.service if effect.carrier else None
+    if carrier and effect.named:
+        return place_signal(services | {carrier}, context, shared_by=None)
+    return place_signal(services, context, shared_by=carrier)
+
+
+def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) -> list[Signal]:
+    """Evidence from what the change says and does."""
+    signals = affinity_signals(touched, complaint, rare)
+    if touched.diff is not None:
+        return [*signals, *substance_signals(touched.diff)]
+    if touched.change.kind is ChangeKind.commit:
+        signals.append(
+            Signal(UNKNOWN_DIFF, "its diff was not recorded, so it can be neither cleared nor convicted by it")
+        )
+    return signals
+
+
+def _softmax(log_odds: Mapping[str, float], none: float) -> tuple[dict[str, float], float]:
+    names = sorted(log_odds)
+    values = np.array([*(log_odds[name] for name in names), none])
+    weights = np.exp(values - values.max())
+    shares = [float(share) for share in weights / weights.sum()]
+    return (dict(zip(names, shares, strict=False)), shares[-1]) if names else ({}, 1.0)

@@ -1,0 +1,116 @@
+"""When a change took effect: a commit does nothing until something carries it to production."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from data.domain import Change, ChangeKind
+from models.changes.context import ChangeContext
+from models.changes.place import reach
+from models.changes.signal import Signal
+
+_MINUTE = timedelta(minutes=1)
+# Suspicion fades with the logarithm of the time that passed well: half an hour is nothing, a day is much.
+FADE, FADE_MINUTES = 0.8, 30.0
+# A flag or a setting acts at once, so time that passed well tells more than it does for code.
+FADE_IMMEDIATE = 1.2
+# The onset is an estimate, so a change a little after it is not excluded.
+TOLERANCE_MINUTES, LATE_PER_MINUTE, LATE_WORST = 1.5, 0.4, 3.0
+NAMED, CARRIED, NEVER_DEPLOYED = 0.8, 0.0, -1.5
+_SHORTEST_SHA = 7
+
+
+@dataclass(frozen=True)
+class Effect:
+    """When a change went live. ``carrier`` brought it there; ``named`` if by its id, not merely by being older."""
+
+    at: datetime
+    carrier: Change | None = None
+    named: bool = False
+    undeployed: bool = False
+
+
+@dataclass(frozen=True)
+class Releases:
+    """The changes that carry commits, and the commits that are recorded."""
+
+    carriers: tuple[Change, ...]
+    commits: tuple[Change, ...]
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> Releases:
+        ordered = sorted(changes, key=lambda c: (c.timestamp, c.id))
+        return cls(
+            tuple(c for c in ordered if c.kind is not ChangeKind.commit and c.commit),
+            tuple(c for c in ordered if c.kind is ChangeKind.commit),
+        )
+
+    def carried_commit(self, carrier: Change) -> Change | None:
+        """The recorded commit that ``carrier`` names, if any."""
+        return next((c for c in self.commits if carrier.commit and same_commit(c.id, carrier.commit)), None)
+
+    def effect_of(self, change: Change, services: frozenset[str], context: ChangeContext) -> Effect:
+        """When ``change``, which acts on ``services`` (empty: shared code), took effect."""
+        if change.kind is not ChangeKind.commit:
+            return Effect(change.timestamp)
+        named = [c for c in self.carriers if c.commit and same_commit(change.id, c.commit)]
+        if named:
+            return Effect(named[0].timestamp, named[0], named=True)
+        relevant = [c for c in self.carriers if c.service and (not services or c.service in services)]
+        first = self._first_carriers(change, relevant, context)
+        if first:
+            return max(
+                (Effect(c.timestamp, c) for c in first.values()),
+                key=lambda e: (reach(e.carrier.service or "", context)[0] if e.carrier else 0.0, e.at),
+            )
+        return Effect(change.timestamp, undeployed=bool(relevant))
+
+    def _first_carriers(
+        self, change: Change, relevant: Sequence[Change], context: ChangeContext
+    ) -> Mapping[str, Change]:
+        """For each service, its first deployment whose history holds ``change``, among those before the alert."""
+        first: dict[str, Change] = {}
+        for carrier in relevant:
+            head = self.carried_commit(carrier)
+            holds = (head or carrier).timestamp >= change.timestamp
+            if holds and carrier.timestamp <= context.alert.fired_at:
+                first.setdefault(carrier.service or "", carrier)
+        return first
+
+
+def same_commit(a: str, b: str) -> bool:
+    """Whether two commit ids are one, either of them possibly abbreviated."""
+    return a == b or (min(len(a), len(b)) >= _SHORTEST_SHA and (a.startswith(b) or b.startswith(a)))
+
+
+def time_signals(change: Change, effect: Effect, context: ChangeContext) -> list[Signal]:
+    """Evidence from when the change went live, and how."""
+    signals = [_gap(change, effect, context)]
+    if effect.undeployed:
+        signals.append(Signal(NEVER_DEPLOYED, "no recorded deploy carried it before the alert"))
+    elif effect.carrier and effect.named:
+        signals.append(Signal(NAMED, f"{_name(effect.carrier)} carried it to production"))
+    return signals
+
+
+def _gap(change: Change, effect: Effect, context: ChangeContext) -> Signal:
+    onset = context.onset or context.alert.fired_at
+    minutes = (onset - effect.at) / _MINUTE
+    start = "the estimated onset" if context.onset else "the alert"
+    if minutes < -TOLERANCE_MINUTES:
+        late = -minutes - TOLERANCE_MINUTES
+        return Signal(
+            -min(0.5 + LATE_PER_MINUTE * late, LATE_WORST), f"it took effect {-minutes:.0f} min after {start}"
+        )
+    immediate = change.kind in (ChangeKind.flag, ChangeKind.config)
+    fade = FADE_IMMEDIATE if immediate else FADE
+    return Signal(
+        -fade * math.log1p(max(minutes, 0.0) / FADE_MINUTES), f"it took effect {max(minutes, 0):.0f} min before {start}"
+    )
+
+
+def _name(carrier: Change) -> str:
+    return f"{carrier.kind.value} {carrier.id}" + (f" of {carrier.service}" if carrier.service else "")

@@ -1,0 +1,147 @@
+"""What a diff does that tends to break things, whatever the symptoms: guards lost, values moved, calls in loops."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from models.changes.diff import Diff, Edit
+from models.changes.signal import Signal
+from models.changes.words import stem, vocabulary
+
+# What keeps a system safe, as code in any common language writes it.
+GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern, re.IGNORECASE))
+    for name, pattern in (
+        (
+            "a check for a missing value",
+            r"[!=]==?\s*(nil|null|none|undefined)\b|\bis (not )?none\b|optional|isEmpty|\?\.",
+        ),
+        (
+            "a check for emptiness",
+            r"\blen\([^)]*\)\s*[=!<>]=?\s*\d|\bif not \w+|\.(length|size\(\))\s*[=!<>]=*\s*\d|\.empty\?",
+        ),
+        ("a bound check", r"\bif\b.*[<>]=?.*\b(len|size|max|min|limit|\d+)\b"),
+        ("a timeout", r"time_?out|deadline"),
+        ("a lock", r"\b(un)?lock\b|mutex|synchronized|semaphore|for_update|FOR UPDATE"),
+        ("a retry limit", r"attempts?\b|max_?retries|backoff|jitter|circuit_?breaker"),
+        ("a limit", r"\blimit\b|maximum_?size|max_?(entries|size|conns?|items)|rate_?limit|throttle"),
+        ("error handling", r"\b(catch|except|rescue|recover|finally)\b|if err\b"),
+        ("the release of a resource", r"\bclose\(|defer |dispose|\bwith (open|closing|session)|release\("),
+        ("a transaction", r"transaction|\batomic\b|rollback"),
+        ("input validation", r"validat|sanitiz|\bassert\b|\brequire[sd]?\("),
+        ("a cache", r"cache\b|memoiz|lru_"),
+        ("an index", r"\bcreate\s+(unique\s+)?index|db_index|\badd_index"),
+        ("an access right", r"\ballow\b|permission|authoriz|\bgrant\b|\":\w+\""),
+    )
+)
+GUARD_LOST, GUARDS_LOST_MOST, GUARD_ADDED = 1.3, 2.2, -0.8
+_DESTRUCTIVE = re.compile(r"\b(drop|truncate|delete from|rename (column|to))\b", re.IGNORECASE)
+_LOOP = re.compile(r"\b(for|while|foreach|each|map|loop)\b", re.IGNORECASE)
+_REMOTE = re.compile(
+    r"\bselect\b.*\bfrom\b|\bquery\w*\(|\bexecute\(|\bfetch\w*\(|\bfind\w*\(|\.get\w*\(|\bawait\b|\bctx\b|http|rpc|\.load\w*\(|\.call\(",
+    re.IGNORECASE,
+)
+_UNBOUNDED = re.compile(r"while\s*\(?\s*(true|1)\b|for\s*\{|for\s*\(;;\)|\bloop\s*\{", re.IGNORECASE)
+_QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|`([^`]{2,})`")
+# Values of these starve what they serve when they shrink.
+_CAPACITY = frozenset(
+    map(
+        stem,
+        "max limit size pool connection thread worker replica memory cpu timeout deadline ttl quota rate burst "
+        "concurrency buffer retention capacity budget heap expiry lifetime core instances".split(),
+    )
+)
+# Values of these load what they act on when they grow.
+_LOAD = frozenset(
+    map(stem, "batch retry attempt record poll prefetch depth parallelism fanout cost rounds page sample rate".split())
+)
+
+
+def substance_signals(diff: Diff) -> list[Signal]:
+    """Evidence from the diff alone. A diff that does none of these things counts a little against itself."""
+    if not diff.removed and not diff.added:
+        return [Signal(-2.5, "its diff changes nothing but comments or blank lines")]
+    if diff.formatting_only:
+        return [Signal(-3.0, "its diff changes nothing but the layout")]
+    signals = [*_guards(diff), *_values(diff.edits), *_calls_in_loops(diff), *_contracts(diff), *_losses(diff)]
+    risks = [s for s in signals if s.weight > 0]
+    if not risks:
+        signals.append(
+            Signal(
+                -0.9, "its diff only adds" if diff.only_adds else "its diff rewrites without losing a guard or a value"
+            )
+        )
+    return signals
+
+
+def guards_in(lines: Sequence[str]) -> dict[str, int]:
+    """How many lines hold each kind of guard."""
+    return {name: sum(bool(pattern.search(line)) for line in lines) for name, pattern in GUARDS}
+
+
+def _guards(diff: Diff) -> list[Signal]:
+    before, after = guards_in(diff.removed), guards_in(diff.added)
+    lost = [name for name in before if before[name] > after[name] == 0]
+    gained = [name for name in before if after[name] > before[name] == 0]
+    if lost:
+        return [Signal(min(GUARD_LOST * len(lost), GUARDS_LOST_MOST), f"it removes {_listed(lost)}")]
+    return [Signal(GUARD_ADDED, f"it adds {_listed(gained)}")] if gained else []
+
+
+def _values(edits: Sequence[Edit]) -> list[Signal]:
+    """The edit of a number that matters most, by how far it moved and which way."""
+    signals = [_value(edit) for edit in edits if edit.numbers]
+    return [max(signals, key=lambda s: (s.weight, s.reason))] if signals else []
+
+
+def _value(edit: Edit) -> Signal:
+    ratio = edit.largest_ratio
+    size = min(abs(math.log10(ratio)), 1.5)
+    words = vocabulary(edit.new)
+    harmful = (ratio < 1 and bool(words & _CAPACITY)) or (ratio > 1 and bool(words & _LOAD))
+    verb = "lowers" if ratio < 1 else "raises"
+    factor = 1 / ratio if ratio < 1 else ratio
+    return Signal(
+        1.3 * size + (0.7 if harmful and size > 0.25 else 0.0),
+        f'it {verb} a number {factor:.3g} times in "{_short(edit.new)}"',
+    )
+
+
+def _calls_in_loops(diff: Diff) -> list[Signal]:
+    if any(map(_UNBOUNDED.search, diff.added)) and not any(map(_UNBOUNDED.search, diff.removed)):
+        return [Signal(1.2, "it adds a loop without a bound")]
+    looped = any(map(_LOOP.search, (*diff.added, *diff.context)))
+    before, after = (sum(bool(_REMOTE.search(line)) for line in lines) for lines in (diff.removed, diff.added))
+    if looped and after > before == 0 and not diff.only_adds:
+        return [Signal(1.8, "it adds calls or queries where there is a loop and were none before")]
+    return []
+
+
+def _contracts(diff: Diff) -> list[Signal]:
+    """Names that others rely on: quoted strings and keys that changed in a line otherwise kept, and dropped objects."""
+    if any(map(_DESTRUCTIVE.search, diff.added)):
+        return [Signal(1.5, "it drops, renames or deletes stored objects")]
+    for edit in diff.edits:
+        old, new = set(_QUOTED.findall(edit.old)), set(_QUOTED.findall(edit.new))
+        if old - new and new - old:
+            return [Signal(0.8, f'it changes a name or text that others may rely on in "{_short(edit.new)}"')]
+    return []
+
+
+def _losses(diff: Diff) -> list[Signal]:
+    if diff.moved_only:
+        return [Signal(0.4, "it changes the order of statements")]
+    if diff.removed and not diff.added:
+        return [Signal(0.9, "it only removes")]
+    share = diff.share_lost
+    return [Signal(0.6 * share, f"{share:.0%} of the words it removes do not come back")] if share > 0.3 else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= 80 else line[:77] + "..."
