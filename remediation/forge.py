@@ -1,0 +1,343 @@
+"""Pull requests in a git repository on this machine, without a server.
+
+A pull request is three refs: its branch, ``refs/pull/N/head`` (what was proposed) and ``refs/qai/pull/N`` (its
+record: a commit whose tree holds ``pull.json``, one commit for each change of state). So it survives a restart,
+is shared by whoever shares the repository, and keeps its own history. All work is done in temporary worktrees:
+a checkout of the user's is touched once, by :meth:`LocalForge.merge`, when the base branch is checked out and clean.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.domain import Noun, PullRequest, PullRequestState, RejectReason, Utc, Verdict, now
+from data.errors import ActionError, PolicyError
+from remediation.git import Git, branch_name
+from remediation.text import defang, one_line, paragraph
+
+_RECORDS = "refs/qai/pull/"
+_HEADS = "refs/pull/"
+_ABSENT = "0" * 40
+_LOCK_NAME = "qai-sre.lock"
+_threads = threading.Lock()
+
+
+class Review(Noun):
+    """The one answer a pull request gets."""
+
+    verdict: Verdict
+    by: str
+    at: Utc
+
+
+class Record(Noun):
+    """What the repository keeps of a pull request, beyond its commits."""
+
+    number: int
+    incident_id: str
+    branch: str
+    base: str
+    base_commit: str
+    head: str
+    title: str
+    body: str
+    state: PullRequestState
+    opened_at: Utc
+    review: Review | None = None
+    merge_commit: str | None = None
+    closed_because: str | None = None
+
+
+class LocalForge:
+    """The pull requests of one local repository, bare or not. Safe to use from several threads and processes.
+
+    Args:
+        repository: the repository itself (the folder with ``.git``, or a bare one), not a folder inside it.
+
+    Raises:
+        ActionError: ``repository`` is not the top of a git repository.
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self.repository = repository.resolve()
+        self.git = Git(self.repository)
+        self._common = _common_directory(self.git)
+
+    def branch_head(self, branch: str) -> str:
+        """The commit a branch points to.
+
+        Raises:
+            ActionError: there is no such branch.
+        """
+        head = self.git.commit(f"refs/heads/{branch_name(branch)}")
+        if head is None:
+            raise ActionError(
+                f"{self.repository} has no branch {branch!r}; name the branch that pull requests go to (base_branch)"
+            )
+        return head
+
+    def open(self, branch: str, base: str, title: str, body: str, *, head: str, incident_id: str) -> PullRequest:
+        """Open a pull request for commit ``head`` as ``branch``; opened before, it is returned as it is.
+
+        Raises:
+            ActionError: ``branch`` exists and is not this pull request's, or the incident has another one open.
+        """
+        branch_name(branch)
+        with self._exclusive():
+            for known in self._records(_incident(incident_id)):
+                if known.branch == branch:
+                    return self._pull_request(known)
+                if known.state is PullRequestState.open:
+                    raise ActionError(
+                        f"incident {incident_id} already has pull request {known.number} open; close it first"
+                    )
+            if self.git.commit(f"refs/heads/{branch}") is not None:
+                raise ActionError(f"branch {branch} exists and belongs to no pull request of ours; rename or delete it")
+            record = Record(
+                number=self._next_number(),
+                incident_id=incident_id,
+                branch=branch,
+                base=base,
+                base_commit=self.branch_head(base),
+                head=head,
+                title=one_line(title),
+                body=body,
+                state=PullRequestState.open,
+                opened_at=now(),
+            )
+            self._write(record, [f"create refs/heads/{branch} {head}", f"create {_HEADS}{record.number}/head {head}"])
+            return self._pull_request(record)
+
+    def get(self, number: int) -> PullRequest:
+        """The pull request with this number.
+
+        Raises:
+            ActionError: there is none.
+        """
+        return self._pull_request(self._record(number))
+
+    def find(self, incident_id: str) -> tuple[PullRequest, ...]:
+        """The pull requests opened for an incident, oldest first."""
+        return tuple(self._pull_request(record) for record in self._records(_incident(incident_id)))
+
+    def review(self, number: int, verdict: Verdict, by: str) -> Review:
+        """Record a person's answer. The first one stands; giving the same answer again changes nothing.
+
+        Raises:
+            PolicyError: somebody answered already, or the pull request is no longer open.
+        """
+        with self._exclusive():
+            record = self._record(number)
+            if record.review is not None:
+                if (record.review.verdict, record.review.by) == (verdict, by):
+                    return record.review
+                raise PolicyError(f"pull request {number} was already {record.review.verdict} by {record.review.by}")
+            if record.state is not PullRequestState.open:
+                raise PolicyError(f"pull request {number} is already {record.state}")
+            review = Review(verdict=verdict, by=by, at=now())
+            self._write(record.model_copy(update={"review": review}))
+            return review
+
+    def merge(self, number: int, by: str) -> PullRequest:
+        """Merge into the base branch with a merge commit that names who approved. Merged before, nothing happens.
+
+        Raises:
+            ActionError: the pull request is closed, rejected or changed since it was opened, it conflicts with
+                the base branch, or the base branch is checked out with uncommitted changes. Nothing is changed then.
+        """
+        with self._exclusive():
+            record = self._record(number)
+            if record.state is PullRequestState.merged:
+                return self._pull_request(record)
+            self._refuse_unless_as_reviewed(record)
+            base = self.branch_head(record.base)
+            merge_commit = self._merged_before(record, base)
+            if merge_commit is None:
+                merge_commit = self._merge_commit(record, base, by)
+                self._advance(record.base, base, merge_commit)
+            merged = record.model_copy(update={"state": PullRequestState.merged, "merge_commit": merge_commit})
+            self._write(merged)
+            return self._pull_request(merged)
+
+    def close(self, number: int, reason: RejectReason | str) -> PullRequest:
+        """Close without merging. The branch and ``refs/pull/N/head`` stay for whoever wants to look.
+
+        Raises:
+            ActionError: it has been merged.
+        """
+        with self._exclusive():
+            record = self._record(number)
+            if record.state is PullRequestState.merged:
+                raise ActionError(f"pull request {number} is merged; to undo it, revert commit {record.merge_commit}")
+            if record.state is PullRequestState.open:
+                closed = {"state": PullRequestState.closed, "closed_because": one_line(str(reason))}
+                record = record.model_copy(update=closed)
+                self._write(record)
+            return self._pull_request(record)
+
+    # -- merging --------------------------------------------------------------------------------------
+
+    def _refuse_unless_as_reviewed(self, record: Record) -> None:
+        """A pull request is merged as it was shown to whoever approved it, or not at all."""
+        if record.state is PullRequestState.closed:
+            raise ActionError(f"pull request {record.number} is closed: {record.closed_because}")
+        if record.review is not None and record.review.verdict is Verdict.rejected:
+            raise ActionError(f"pull request {record.number} was rejected by {record.review.by}")
+        tip = self.git.commit(f"refs/heads/{record.branch}")
+        if tip not in (None, record.head):
+            raise ActionError(
+                f"branch {record.branch} has moved since pull request {record.number} was opened; "
+                f"merge it by hand, or move the branch back to {record.head[:12]}"
+            )
+
+    def _merged_before(self, record: Record, base: str) -> str | None:
+        """The merge commit a call that died before it could record it has left, or somebody's own merge."""
+        if not self.git.is_ancestor(record.head, base):
+            return None
+        merges = self.git.run("rev-list", "--merges", "--ancestry-path", "--reverse", f"{record.head}..{base}").split()
+        return merges[0] if merges else record.head
+
+    def _merge_commit(self, record: Record, base: str, by: str) -> str:
+        with self.git.worktree(base) as tree:
+            result = tree.try_run("merge", "--no-ff", "--no-commit", "--quiet", record.head)
+            if not result.ok:
+                files = ", ".join(tree.conflicts()) or result.problem
+                raise ActionError(
+                    f"pull request {record.number} conflicts with {record.base} in {files}; merge it by hand"
+                )
+            merged = tree.run("write-tree").strip()
+            message = (
+                f"Merge pull request {record.number} from {record.branch}\n\n{paragraph(record.title)}\n\n"
+                f"Incident: {record.incident_id}\nApproved-by: {defang(one_line(by, 100))}\n"
+            )
+            return tree.commit_tree(merged, (base, record.head), message)
+
+    def _advance(self, branch: str, old: str, new: str) -> None:
+        """Move ``branch`` from ``old`` to its descendant ``new``, and the checkout that has it, if any."""
+        checkouts = self._checkouts(branch)
+        if not checkouts:
+            result = self.git.try_run("update-ref", "-m", "qai-sre: merge", f"refs/heads/{branch}", new, old)
+            if not result.ok:
+                raise ActionError(f"{branch} moved while merging ({result.problem}); approve again")
+            return
+        if len(checkouts) > 1:
+            raise ActionError(f"{branch} is checked out in more than one place; leave it in one and approve again")
+        checkout = Git(checkouts[0])
+        dirty = checkout.run("status", "--porcelain", "--untracked-files=no").splitlines()
+        if dirty:
+            names = ", ".join(line[3:] for line in dirty[:5])
+            raise ActionError(
+                f"{branch} is checked out in {checkouts[0]} with uncommitted changes ({names}); "
+                "commit or stash them, then approve again"
+            )
+        # Refuses by itself to overwrite an untracked or ignored file, and changes nothing then.
+        result = checkout.try_run("merge", "--ff-only", "--no-overwrite-ignore", "--quiet", new)
+        if not result.ok:
+            raise ActionError(f"the checkout in {checkouts[0]} could not be updated: {_details(result.err)}")
+
+    def _checkouts(self, branch: str) -> list[Path]:
+        found, path = [], Path()
+        for line in self.git.run("worktree", "list", "--porcelain").splitlines():
+            if line.startswith("worktree "):
+                path = Path(line.removeprefix("worktree "))
+            elif line == f"branch refs/heads/{branch}":
+                found.append(path)
+        return found
+
+    # -- records --------------------------------------------------------------------------------------
+
+    def _pull_request(self, record: Record) -> PullRequest:
+        return PullRequest(
+            number=record.number,
+            repository=str(self.repository),
+            branch=record.branch,
+            base=record.base,
+            head=record.head,
+            title=record.title,
+            body=record.body,
+            state=record.state,
+            diff=self.git.diff(record.base_commit, record.head),
+            merge_commit=record.merge_commit,
+        )
+
+    def record(self, number: int) -> Record:
+        """Everything kept of a pull request.
+
+        Raises:
+            ActionError: there is none with this number, or its record cannot be read.
+        """
+        return self._record(number)
+
+    def _record(self, number: int) -> Record:
+        result = self.git.try_run("cat-file", "blob", f"{_RECORDS}{int(number)}:pull.json")
+        if not result.ok:
+            raise ActionError(f"{self.repository} has no pull request {number}")
+        try:
+            return Record.model_validate_json(result.out)
+        except ValueError as broken:
+            raise ActionError(
+                f"the record of pull request {number} ({_RECORDS}{number}) cannot be read: {one_line(str(broken))}"
+            ) from broken
+
+    def _records(self, incident_id: str) -> Iterator[Record]:
+        """The incident's pull requests, searched by the ``Incident:`` trailer of their records."""
+        fields = "--format=%(refname) %(contents:trailers:key=Incident,valueonly,separator=%20)"
+        listed = self.git.run("for-each-ref", fields, _RECORDS).splitlines()
+        pairs = [line.partition(" ")[::2] for line in listed if line.strip()]
+        numbers = [int(name.removeprefix(_RECORDS)) for name, value in pairs if value.strip() == incident_id]
+        return (self._record(number) for number in sorted(numbers))
+
+    def _write(self, record: Record, creating: list[str] | None = None) -> None:
+        """Store a record, and whatever refs come with it, all or nothing."""
+        ref = f"{_RECORDS}{record.number}"
+        text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+        blob = self.git.run("hash-object", "-w", "--stdin", stdin=text).strip()
+        tree = self.git.run("mktree", stdin=f"100644 blob {blob}\tpull.json\n").strip()
+        previous = self.git.commit(ref)
+        what = record.review.verdict if record.review and record.state is PullRequestState.open else record.state
+        message = f"Pull request {record.number}: {what}\n\nIncident: {record.incident_id}\n"
+        commit = self.git.commit_tree(tree, (previous,) if previous else (), message)
+        lines = [*(creating or []), f"update {ref} {commit} {previous or _ABSENT}"]
+        self.git.run("update-ref", "--stdin", stdin="\n".join(lines) + "\n")
+
+    def _next_number(self) -> int:
+        names = self.git.run("for-each-ref", "--format=%(refname)", _HEADS, _RECORDS).splitlines()
+        numbers = [int(m.group(1)) for name in names if (m := re.match(r"refs/(?:qai/)?pull/(\d+)(?:/|$)", name))]
+        return max(numbers, default=0) + 1
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """One writer at a time: over threads by a lock of ours, over processes by a file beside the objects."""
+        with _threads, (self._common / _LOCK_NAME).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _common_directory(git: Git) -> Path:
+    """Where the repository keeps its objects; refuses a folder that merely lies inside a repository."""
+    if not git.directory.is_dir():
+        raise ActionError(f"{git.directory} does not exist; name a git repository")
+    result = git.try_run("rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir", "--is-bare-repository")
+    if not result.ok:
+        raise ActionError(f"{git.directory} is not a git repository that can be used: {result.problem}")
+    common, own, bare = result.out.splitlines()
+    top = own if bare == "true" else git.run("rev-parse", "--show-toplevel").rstrip("\n")
+    if Path(top).resolve() != git.directory:
+        raise ActionError(f"{git.directory} lies inside the repository {top}; name that one, if it is meant")
+    return Path(common)
+
+
+def _incident(incident_id: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", incident_id):
+        raise ActionError(f"{incident_id[:80]!r} is not an incident id: use letters, digits, '.', '_', ':' and '-'")
+    return incident_id
+
+
+def _details(text: str) -> str:
+    return one_line(text, 400) or "git gave no reason"

@@ -1,0 +1,196 @@
+"""The synthesiser that needs no language model: sentences made from evidence, each citing what it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from data.domain import Candidate, Change, Diagnosis, Evidence, EvidenceKind, Incident
+from data.proposal import (
+    ConfigurationAction,
+    ConfigurationChange,
+    Proposal,
+    ProposedSolution,
+    RootCauseAnalysis,
+)
+from remediation import wording
+from remediation.choice import Choice, choose
+from remediation.readings import Reading, number, reading_of
+from remediation.text import plain
+
+NAME = "offline"
+
+
+def draft(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change]) -> Proposal:
+    """The fix the evidence supports.
+
+    Raises:
+        ProposalError: none is.
+    """
+    choice = choose(diagnosis, changes)
+    return Proposal(
+        id=_identity(incident, choice),
+        incident_id=incident.id,
+        synthesizer=NAME,
+        remedy=choice.remedy,
+        root_cause_analysis=_analysis(incident, diagnosis, changes, choice),
+        proposed_solution=_solution(incident, diagnosis, choice),
+        additional_recommendations=_recommendations(diagnosis, choice),
+    )
+
+
+def alternatives(diagnosis: Diagnosis, changes: Sequence[Change] = (), *, blamed: str | None = None) -> tuple[str, ...]:
+    """What else it could be: the other explanations of at least 5 %, most probable first, as sentences."""
+    by_id = {change.id: change for change in changes}
+    found = [(c.probability, f"{plain(c.service, 80)} is the cause", c.evidence) for c in diagnosis.candidates[1:]]
+    others = [other for other in diagnosis.changes if other.id != blamed]
+    found += [(o.probability, f"{_named(by_id.get(o.id), o.id)} did it", o.evidence) for o in others]
+    # Only where a change is blamed is "none did it" an alternative; elsewhere it is what is being said.
+    if blamed is not None:
+        found.append((diagnosis.no_change_probability, "no recorded change did it", ()))
+    ranked = sorted((item for item in found if item[0] >= 0.05), key=lambda item: -item[0])
+    return tuple(f"{what} (probability {p:.2f}){_cite(diagnosis, ids)}" for p, what, ids in ranked[:6])
+
+
+def _analysis(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change], choice: Choice) -> RootCauseAnalysis:
+    cause = _cause(diagnosis, choice)
+    others = alternatives(diagnosis, changes, blamed=choice.change.id if choice.change else None)
+    seen = [f"{_sentence(item.summary)} [{item.id}]" for item in _supporting(diagnosis, choice)]
+    details = [
+        f"{cause}",
+        "What was seen: " + " ".join(seen) if seen else "No single observation stands out.",
+        "What else it could be: "
+        + ("; ".join(others) if others else "nothing else reaches a probability of 0.05")
+        + ".",
+        "What could not be seen: " + (_joined(diagnosis.unseen) or "nothing is known to be missing."),
+    ]
+    return RootCauseAnalysis(
+        summary=cause,
+        details="\n".join(details),
+        confidence_score=choice.confidence,
+        factors_contributing=_factors(diagnosis, choice),
+    )
+
+
+def _cause(diagnosis: Diagnosis, choice: Choice) -> str:
+    if choice.change is None:
+        where = (
+            f"The likeliest cause lies in {plain(choice.candidate.service, 80)}" if choice.candidate else "No service"
+        )
+        sure = f"probability {choice.confidence:.2f}"
+        return f"{where} ({sure}): {choice.rule}{_cite(diagnosis, choice.evidence)}."
+    fault = ""
+    if choice.candidate is not None:
+        sure = f"probability {choice.candidate.probability:.2f}"
+        about = _cite(diagnosis, choice.candidate.evidence)
+        fault = f" The service most likely at fault is {plain(choice.candidate.service, 80)} ({sure}){about}."
+    what = _named(choice.change, choice.change.id)
+    sure = f"probability {choice.confidence:.2f}"
+    return f"The likeliest cause is {what} ({sure}){_cite(diagnosis, choice.evidence)}.{fault}"
+
+
+def _solution(incident: Incident, diagnosis: Diagnosis, choice: Choice) -> ProposedSolution:
+    words = wording.of(choice)
+    return ProposedSolution(
+        type=words.type,
+        summary=words.summary,
+        configuration_changes=_configuration(choice),
+        rollback_instructions=words.rollback,
+        verification_steps=_verification(incident, diagnosis, choice, words.check),
+        estimated_impact=_impact(incident, diagnosis),
+        risk_assessment=words.risk,
+        confidence_score=choice.confidence,
+        references=_references(incident, choice),
+    )
+
+
+def _verification(incident: Incident, diagnosis: Diagnosis, choice: Choice, own: str) -> tuple[str, ...]:
+    """Steps in the order to take them: the remedy is in place, the indicators are back, the alert is quiet."""
+    readings = [r for item in _supporting(diagnosis, choice) if (r := reading_of(item)) is not None]
+    steps = [own, *(_back_to(reading) for reading in readings[:4])]
+    alert = incident.alert
+    about = f"{plain(alert.metric, 80)} of {plain(alert.service, 80)}" if alert.metric else plain(alert.service, 80)
+    limit = f" (its threshold is {number(alert.threshold)})" if alert.threshold is not None else ""
+    steps.append(f"The alert on {about}{limit} recovers and stays quiet for 15 minutes.")
+    return tuple(steps)
+
+
+def _back_to(reading: Reading) -> str:
+    of = f" of {plain(reading.service, 80)}" if reading.service else ""
+    was = f"; it was {number(reading.current)} during the incident" if reading.current is not None else ""
+    return f"{plain(reading.name, 100)}{of} is back at {reading.target()}{was} [{reading.evidence}]."
+
+
+def _impact(incident: Incident, diagnosis: Diagnosis) -> str:
+    reached = diagnosis.blast_radius.symptomatic or diagnosis.blast_radius.services or (incident.service,)
+    names = ", ".join(plain(service, 80) for service in dict.fromkeys(reached))
+    return f"Expected to end the trouble in {names}, if the cause is right; severity is {diagnosis.severity}."
+
+
+def _recommendations(diagnosis: Diagnosis, choice: Choice) -> tuple[str, ...]:
+    found = [wording.of(choice).follow_up]
+    found += [f"Close a blind spot: {_sentence(blind)}" for blind in diagnosis.unseen[:3]]
+    if choice.confidence < 0.5:
+        found.insert(0, "The cause is less likely than not to be right: look at the alternatives before approving.")
+    return tuple(found)
+
+
+def _factors(diagnosis: Diagnosis, choice: Choice) -> tuple[str, ...]:
+    found = [f"rule: {choice.rule}"]
+    if choice.candidate and len(choice.candidate.path) > 1:
+        way = " -> ".join(plain(service, 80) for service in choice.candidate.path)
+        found.append(f"path from the cause to the alert: {way}")
+    if diagnosis.onset is not None:
+        found.append(f"estimated onset: {diagnosis.onset:%Y-%m-%d %H:%M:%S} UTC")
+    return tuple(found)
+
+
+def _references(incident: Incident, choice: Choice) -> tuple[str, ...]:
+    found = [f"alert {plain(incident.alert.id, 100)}"]
+    if choice.change:
+        found.append(f"{choice.change.kind} {plain(choice.change.id, 100)}")
+    return tuple(found)
+
+
+def _configuration(choice: Choice) -> tuple[ConfigurationChange, ...]:
+    if choice.change is None or choice.remedy.kind not in ("revert_config", "flag_off"):
+        return ()
+    where = plain(choice.change.files[0] if choice.change.files else choice.change.service or choice.change.kind, 200)
+    return (ConfigurationChange(path=where, key=plain(choice.change.id, 200), action=ConfigurationAction.revert),)
+
+
+def _supporting(diagnosis: Diagnosis, choice: Choice) -> tuple[Evidence, ...]:
+    """What the cause rests on: the rule's evidence, then the candidate's; each once, at most eight."""
+    of_candidate: Candidate | None = choice.candidate
+    ids = dict.fromkeys(choice.evidence + (of_candidate.evidence if of_candidate else ()))
+    return tuple(e for e in diagnosis.cited(tuple(ids)) if e.kind is not EvidenceKind.missing)[:8]
+
+
+def _cite(diagnosis: Diagnosis, ids: Sequence[str]) -> str:
+    """Citations for those of ``ids`` that exist: `` [a] [b]``, or nothing."""
+    known = {item.id for item in diagnosis.evidence}
+    return "".join(f" [{i}]" for i in list(dict.fromkeys(i for i in ids if i in known))[:4])
+
+
+def _named(change: Change | None, change_id: str) -> str:
+    if change is None:
+        return f"change {plain(change_id, 80)}"
+    identity = change.id[:12] if change.kind == "commit" else plain(change.id, 80)
+    summary = f" “{plain(change.summary, 100)}”" if change.summary else ""
+    when = f" at {change.timestamp:%H:%M} UTC"
+    return f"{change.kind} {identity}{summary}{when}"
+
+
+def _sentence(text: str) -> str:
+    line = plain(text, 300)
+    return line if line.endswith((".", "!", "?", "…")) else line + "."
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    return " ".join(_sentence(sentence) for sentence in sentences[:6])
+
+
+def _identity(incident: Incident, choice: Choice) -> str:
+    """The same incident and remedy give the same id, so that a step run again proposes nothing new."""
+    basis = f"{incident.id}\x1f{choice.remedy.model_dump_json()}"
+    return "PROP-" + hashlib.sha256(basis.encode()).hexdigest()[:12]

@@ -1,0 +1,111 @@
+"""What is said about each kind of remedy: its risk, how to undo it, how to see that it took hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from data.proposal import FlagOff, Restart, RevertCommit, RevertConfig, Scale, SolutionType
+from remediation.choice import Choice
+from remediation.text import plain
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The parts of a solution that depend on the remedy alone."""
+
+    type: SolutionType
+    summary: str
+    rollback: str
+    risk: str
+    check: str
+    follow_up: str
+
+
+def of(choice: Choice) -> Wording:
+    """How to speak of this choice's remedy."""
+    match choice.remedy:
+        case RevertCommit():
+            return _revert_commit(choice, choice.remedy)
+        case RevertConfig():
+            return _revert_config(choice, choice.remedy)
+        case FlagOff():
+            return _flag_off(choice.remedy)
+        case Scale():
+            return _scale(choice.remedy)
+        case Restart():
+            return _restart(choice.remedy)
+
+
+def _revert_commit(choice: Choice, remedy: RevertCommit) -> Wording:
+    short = remedy.commit[:12]
+    title = f" (“{plain(choice.change.summary, 100)}”)" if choice.change and choice.change.summary else ""
+    return Wording(
+        type=SolutionType.code_fix,
+        summary=f"Revert commit {short}{title} and deploy the result.",
+        rollback=f"Revert this pull request's merge commit (git revert -m 1 MERGE) to bring {short} back; deploy.",
+        risk=f"What {short} was meant to bring is lost until it is made again; later commits may rely on it, so let "
+        "the repository's own tests pass first. Data written in the meantime is not changed back.",
+        check=f"The deployed version contains the revert of {short}.",
+        follow_up=f"Make the change of {short} again with a test that fails on what went wrong here.",
+    )
+
+
+def _revert_config(choice: Choice, remedy: RevertConfig) -> Wording:
+    of_service = f" of {plain(remedy.service, 80)}" if remedy.service else ""
+    change = plain(remedy.change_id, 80)
+    if choice.change is not None and choice.change.kind == "deploy":
+        version = f" (version {plain(choice.change.version, 60)})" if choice.change.version else ""
+        return Wording(
+            type=SolutionType.rollback,
+            summary=f"Roll back deploy {change}{version}{of_service} to the version before it.",
+            rollback=f"Deploy the version of {change} again.",
+            risk="All of that deploy is lost, not only the faulty part; check that no data migration forbids it.",
+            check=f"All instances{of_service} run the version from before {change}.",
+            follow_up="Record the commit with each deploy, so that the commit alone can be reverted.",
+        )
+    return Wording(
+        type=SolutionType.config_change,
+        summary=f"Put configuration change {change}{of_service} back to its former value.",
+        rollback=f"Apply configuration change {change} again.",
+        risk="The former value may no longer suit today's load or other settings; some services read it only at start.",
+        check=f"Every instance{of_service} has the former value in force.",
+        follow_up="Validate this setting before it is rolled out, and roll it out to one instance first.",
+    )
+
+
+def _flag_off(remedy: FlagOff) -> Wording:
+    flag = plain(remedy.flag, 80)
+    return Wording(
+        type=SolutionType.config_change,
+        summary=f"Return feature flag {flag} to its state before the incident.",
+        rollback=f"Set feature flag {flag} to its present state again.",
+        risk=f"Users lose what {flag} switched; state written under the flag stays as it is.",
+        check=f"Every instance evaluates {flag} to its former state.",
+        follow_up=f"Roll {flag} out to a small share first, with an alert on the indicators named above.",
+    )
+
+
+def _scale(remedy: Scale) -> Wording:
+    service = plain(remedy.service, 80)
+    return Wording(
+        type=SolutionType.scaling_action,
+        summary=f"Add capacity to {service}: {remedy.reason}.",
+        rollback=f"Return {service} to its former number of instances once demand is back to normal.",
+        risk="More instances cost more and put more connections on what the service calls; check its databases' "
+        "limits. It does not help if the bottleneck lies further down.",
+        check=f"The new instances of {service} are ready and take requests.",
+        follow_up=f"Review the autoscaling limits of {service} against this peak.",
+    )
+
+
+def _restart(remedy: Restart) -> Wording:
+    service = plain(remedy.service, 80)
+    return Wording(
+        type=SolutionType.scaling_action,
+        summary=f"Restart the instances of {service} one at a time: {remedy.reason}.",
+        rollback="A restart cannot be undone; stop after the first instance if it does not come back healthy.",
+        risk="Requests in flight and state held in memory are lost. It buys time and cures nothing: the resource will "
+        "run out again until the leak is found. Take a heap or thread dump first.",
+        check=f"Every instance of {service} has started anew and is healthy.",
+        follow_up=f"Find what {service} holds on to; compare a dump from before the restart with a fresh one.",
+    )
