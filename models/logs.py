@@ -45,9 +45,7 @@ def log_findings(logs: pd.DataFrame, period: Period, services: Iterable[str] = (
     counts = _counts(table, before, window)
     exposure = _exposure(table[before], table[window], period)
     findings = [
-        finding
-        for row in counts.to_dict("records")
-        for finding in _judge(row, row["old"] * exposure, bool(before.any()))
+        finding for row in _records(counts) for finding in _judge(row, row["old"] * exposure, bool(before.any()))
     ]
     named = set(services) | set(lines["service"].astype(str).unique())
     return findings + _named_in_errors(findings, named)
@@ -105,7 +103,7 @@ def _templates(masked: pd.Series) -> dict[str, str]:
 
 
 def _weight(lines: pd.DataFrame) -> pd.Series:
-    """1 for errors, 0.5 for warnings, little for the rest; by severity, or by words where it is absent or says nothing."""
+    """1 for errors, 0.5 for warnings, little for the rest; by severity, or by words where it says nothing."""
     severity = lines["severity"].fillna("").astype(str).str.strip().str.lower()
     weight = severity.map(_WEIGHTS)
     spoken = lines["message"].fillna("").astype(str).str.contains(_ERROR_WORDS, regex=True)
@@ -125,6 +123,10 @@ def _counts(table: pd.DataFrame, before: pd.Series, window: pd.Series) -> pd.Dat
     older = groups.agg(any_sample=("message", "first"))
     counts = counts.join(recent).join(older)
     return counts.assign(sample=counts["sample"].fillna(counts["any_sample"])).reset_index()
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _exposure(before: pd.DataFrame, window: pd.DataFrame, period: Period) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from data.telemetry import Floats, Metrics, Times, to_datetime64
@@ -97,7 +98,7 @@ def _instants(blocks: Sequence[Metrics], first: datetime, last: datetime) -> Tim
 
 
 def _evidence(block: Metrics, instants: Times, first: datetime, last: datetime, service: str) -> tuple[Floats, float]:
-    """For each instant, the log-likelihood gained by cutting there, added over series; and how much the best explains."""
+    """For each instant, the log-likelihood gained by cutting there, over all series; and the most a cut explains."""
     low = int(np.searchsorted(block.timestamps, to_datetime64(first), side="left"))
     high = int(np.searchsorted(block.timestamps, to_datetime64(last), side="right"))
     if high - low < MAX_DELAY_SAMPLES + 1:
@@ -145,7 +146,7 @@ def _variance(values: Floats, present: Floats, n: Floats, total: Floats) -> Floa
     return np.asarray(((values - np.where(present, mean, 0.0)) ** 2).sum(axis=1, keepdims=True) / np.maximum(n, 1.0))
 
 
-def _cumulative(values: Floats, cuts: Floats) -> Floats:
+def _cumulative(values: Floats, cuts: npt.NDArray[np.intp]) -> Floats:
     """Sums of each row over the samples before each cut."""
     sums = np.zeros((len(values), values.shape[1] + 1))
     np.cumsum(values, axis=1, out=sums[:, 1:])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,7 @@ def _slower(before: pd.DataFrame, window: pd.DataFrame, column: str, channel: Ch
     return [_slower_finding(row, channel) for row in table.to_dict("records")]
 
 
-def _slower_finding(row: dict, channel: Channel) -> Finding:
+def _slower_finding(row: dict[Any, Any], channel: Channel) -> Finding:
     service = str(row["service"])
     change = f"from {_ms(row['base'])} to {_ms(row['now'])} (median of {row['calls']} calls)"
     if channel is Channel.gap:
@@ -246,7 +247,7 @@ def _unanswered(spans: pd.DataFrame, origin: Finding) -> list[Finding]:
     shares = spans["names"].dropna().value_counts() / len(spans)
     return [
         Finding(str(name), Channel.error_origin, 0.5 * origin.score * float(share), EvidenceKind.span,
-                f"calls of {origin.service} to {name} fail and {name} has no span for them", "spans", "unanswered calls",
+                f"calls of {origin.service} to {name} fail and {name} has no span for them", "spans", "failing calls",
                 origin.at)
         for name, share in shares.items()
     ]  # fmt: skip
