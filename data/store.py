@@ -128,6 +128,12 @@ class Store:
         with self.engine.begin() as connection:
             Transaction(connection).move(incident_id, status, message, **detail)
 
+    def claim(self, incident_id: str, status: IncidentStatus, becomes: IncidentStatus) -> bool:
+        """Move an incident from one status to another, for exactly one of several who try at once."""
+        where = (t.incidents.c.id == incident_id) & (t.incidents.c.status == status.value)
+        with self.engine.begin() as connection:
+            return connection.execute(t.incidents.update().where(where).values(status=becomes.value)).rowcount == 1
+
     def set_severity(self, incident_id: str, severity: Severity) -> None:
         with self.engine.begin() as connection:
             where = t.incidents.c.id == incident_id

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -183,14 +183,25 @@ def to_datetime64(instant: datetime) -> np.datetime64:
 
 
 def as_utc_column(column: pd.Series) -> pd.Series:
-    """A column of instants as ``datetime64[us, UTC]``; what cannot be read becomes NaT."""
-    return pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601" if _is_text(column) else None).astype(
-        "datetime64[us, UTC]"
-    )
+    """A column of instants as ``datetime64[us, UTC]``; what cannot be read becomes NaT.
+
+    Accepts instants, ISO 8601 text, and epoch seconds, milliseconds, microseconds or nanoseconds.
+    """
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        numbers = pd.to_numeric(column, errors="coerce")
+        if numbers.notna().any():
+            return _from_epoch(numbers)
+        column = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")
 
 
-def _is_text(column: pd.Series) -> bool:
-    return pd.api.types.is_string_dtype(column) or column.dtype == object
+def _from_epoch(numbers: pd.Series) -> pd.Series:
+    # Seconds stay below 1e11 until the year 5138; each finer unit is a thousand times larger.
+    largest = float(numbers.abs().max())
+    unit: Literal["s", "ms", "us", "ns"] = "s"
+    if largest >= 1e11:
+        unit = "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"
+    return pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce").astype("datetime64[us, UTC]")
 
 
 def _naive_utc(index: pd.Index) -> Times:
@@ -200,7 +211,7 @@ def _naive_utc(index: pd.Index) -> Times:
 def _text_column(table: pd.DataFrame, name: str) -> pd.Series:
     if name not in table.columns:
         return pd.Series("", index=table.index, dtype=str)
-    return table[name].fillna("").astype(str)
+    return table[name].astype("string").fillna("").astype(str)
 
 
 def _dtype(name: str) -> str:

@@ -49,8 +49,9 @@ T = TypeVar("T")
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".parquet": pd.read_parquet,
-    ".csv": lambda path: pd.read_csv(path, dtype_backend="numpy_nullable"),
-    ".ndjson": lambda path: pd.read_json(path, lines=True, convert_dates=False, dtype=False),
+    # As text: a trace id such as 007 or 1e5 is not a number. Numeric columns are converted where they are used.
+    ".csv": lambda path: pd.read_csv(path, dtype="string"),
+    ".ndjson": lambda path: pd.read_json(path, lines=True, dtype=False),
 }
 _WARNINGS = {"warning", "warn", "low", "medium", "minor"}
 _INFOS = {"info", "ok", "none", "debug"}
@@ -131,7 +132,7 @@ def read_telemetry(folder: Path) -> Telemetry:
     metrics = parts.read("metrics", lambda: Metrics.from_long(_read_table(folder, "metrics", METRIC_COLUMNS)))
     logs = parts.read("logs", lambda: _read_table(folder, "logs", LOG_COLUMNS))
     spans = parts.read("spans", lambda: _read_spans(folder))
-    changes = parts.read("changes", lambda: _read_changes(folder / "changes.json"))
+    changes = parts.read("changes", lambda: _read_changes(folder / "changes.json", parts.note))
     graph = parts.read("topology", lambda: _read_topology(folder / "topology.json"))
     return Telemetry(
         metrics=metrics or Metrics.empty(),
@@ -179,13 +180,13 @@ class _Parts:
         try:
             return reader()
         except FileNotFoundError:
-            self._note(part, f"no {part} were recorded" if part != "topology" else "no topology was recorded")
+            self.note(part, f"no {part} were recorded" if part != "topology" else "no topology was recorded")
         except (ValidationError, InputError, ValueError, TypeError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            self._note(part, f"{part} could not be read: {reason}")
+            self.note(part, f"{part} could not be read: {reason}")
         return None
 
-    def _note(self, part: str, summary: str) -> None:
+    def note(self, part: str, summary: str) -> None:
         self.missing.append(
             Evidence(id=f"missing:{part}", kind=EvidenceKind.missing, summary=summary, source="bundle",
                      detail={"part": part})
@@ -230,17 +231,26 @@ def _read_spans(folder: Path) -> pd.DataFrame:
     return spans.assign(duration_ms=pd.to_numeric(spans["duration_ms"], errors="coerce").astype(float))
 
 
-def _read_changes(path: Path) -> tuple[Change, ...]:
+def _read_changes(path: Path, note: Callable[[str, str], None]) -> tuple[Change, ...]:
+    """Every change that can be read; each that cannot is noted, and the others are kept."""
     if not path.exists():
         raise FileNotFoundError(path)
     raw = _read_json(path)
     if not isinstance(raw, list):
         raise InputError("must hold a JSON list", field=path.name)
-    return tuple(parse_change(item, field=f"{path.name}[{i}]") for i, item in enumerate(raw))
+    changes = []
+    for index, item in enumerate(raw):
+        try:
+            changes.append(parse_change(item, field=f"{path.name}[{index}]"))
+        except InputError as error:
+            note("changes", f"a change could not be read: {error}")
+    return tuple(changes)
 
 
 def parse_change(raw: Mapping[str, Any], *, field: str) -> Change:
     """One change event; keys we do not know are kept in ``extra``."""
+    if not isinstance(raw, Mapping):
+        raise InputError("must be a JSON object", field=field)
     known = set(Change.model_fields) - {"extra"}
     fields = {k: v for k, v in raw.items() if k in known and v is not None}
     extra = {k: v for k, v in raw.items() if k not in known}
