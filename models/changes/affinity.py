@@ -12,7 +12,7 @@ from functools import cached_property
 from data.domain import Change, ChangeKind
 from models.changes.context import ChangeContext, Symptom
 from models.changes.diff import Diff, numbers_in, parse_diff
-from models.changes.mechanisms import MECHANISMS, strengths
+from models.changes.mechanisms import MECHANISMS, SPECIFICITY, strengths
 from models.changes.place import suspicion
 from models.changes.signal import Signal
 from models.changes.words import vocabulary, vocabulary_of
@@ -45,18 +45,25 @@ class Complaint:
     mechanisms: Mapping[str, float]
     words: Mapping[str, float]
     identifiers: frozenset[str]
-    levels: tuple[tuple[float, ...], ...]
+    levels: tuple[tuple[float, float], ...]
     numbers: frozenset[float]
 
 
 def weigh_symptoms(context: ChangeContext) -> tuple[tuple[Symptom, float], ...]:
-    """Each symptom with its weight in [0.1, 1]: abnormal ones at suspected services tell most."""
+    """Each symptom with its weight in [0.1, 1]: the most abnormal of its kind, at suspected services, tell most."""
     suspects = suspicion(context)
-    most = max((s.score for s in context.symptoms), default=0.0) or 1.0
+    of_kind: dict[str, list[float]] = {}
+    for symptom in context.symptoms:
+        of_kind.setdefault(symptom.kind, []).append(symptom.score)
     return tuple(
-        (s, (0.3 + 0.7 * max(s.score, 0.0) / most) * (0.35 + 0.65 * suspects.get(s.service, 0.0)))
+        (s, (0.4 + 0.6 * _rank(s.score, of_kind[s.kind])) * (0.35 + 0.65 * suspects.get(s.service, 0.0)))
         for s in context.symptoms
     )
+
+
+def _rank(score: float, others: Sequence[float]) -> float:
+    """The share of ``others`` that do not exceed ``score``: scores of different kinds have no common scale."""
+    return sum(other <= score for other in others) / len(others)
 
 
 def complaint_of(context: ChangeContext) -> Complaint:
@@ -70,7 +77,7 @@ def complaint_of(context: ChangeContext) -> Complaint:
         for word in vocabulary(text) - _COMMON - named:
             words[word] = max(words.get(word, 0.0), weight)
     spoken = [s.text for s in context.symptoms if s.kind != "metric"]
-    moved = tuple(numbers_in(s.text) for s in context.symptoms if s.kind == "metric")
+    moved = tuple(s.levels for s in context.symptoms if s.levels)
     return Complaint(
         strengths(texts),
         words,
@@ -111,7 +118,9 @@ class Touched:
             return
         if self.diff.formatting_only:
             return
-        yield EDITED, vocabulary_of(e.new for e in self.diff.edits if e.numbers)
+        for edit in self.diff.edits:
+            if edit.numbers:
+                yield EDITED * min(1.0, edit.size / 0.5), vocabulary(edit.new)
         yield LOST, self.diff.lost
         yield GAINED, self.diff.gained
         joined_lost = vocabulary_of(self.diff.removed) - vocabulary_of(self.diff.added)
@@ -156,7 +165,8 @@ def affinity_signals(touched: Touched, complaint: Complaint, rare: Mapping[str, 
 
 def mechanism_touch(words: Mapping[str, float], mechanism_words: frozenset[str]) -> float:
     """How much a change touches a mechanism, in [0, 1): saturating in the words it holds of it."""
-    return 1.0 - math.exp(-0.6 * sum(weight for word, weight in words.items() if word in mechanism_words))
+    touch = sum(weight * SPECIFICITY[word] for word, weight in words.items() if word in mechanism_words)
+    return 1.0 - math.exp(-0.8 * touch)
 
 
 def _mechanisms(touched: Touched, complaint: Complaint) -> Signal:
@@ -174,7 +184,7 @@ def _words(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) ->
     shared = {
         word: weight * complaint.words[word] * rare.get(word, 0.2)
         for word, weight in touched.words.items()
-        if word in complaint.words and weight > KEPT
+        if word in complaint.words and weight > KEPT and len(word) > 2
     }
     if not shared:
         return Signal(0.0, "")
@@ -191,15 +201,15 @@ def _identifiers(touched: Touched, complaint: Complaint) -> Signal:
 
 def _numbers(touched: Touched, complaint: Complaint) -> Signal:
     for old, new in (pair for e in (touched.diff.edits if touched.diff else ()) for pair in e.numbers):
-        if any(_near(old, levels) and _near(new, levels) for levels in complaint.levels):
+        if any(_near(old, before) and _near(new, after) for before, after in complaint.levels):
             return Signal(BOTH_NUMBERS, f"a metric moved from {old:g} to {new:g}, as this change's value did")
         if _telling(new) and any(math.isclose(new, n, rel_tol=1e-6) for n in complaint.numbers):
             return Signal(ONE_NUMBER, f"the symptoms name the number {new:g}, which it sets")
     return Signal(0.0, "")
 
 
-def _near(value: float, levels: Sequence[float]) -> bool:
-    return any(math.isclose(value, level, rel_tol=0.02) for level in levels)
+def _near(value: float, level: float) -> bool:
+    return math.isclose(value, level, rel_tol=0.02)
 
 
 def _telling(number: float) -> bool:

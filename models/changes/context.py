@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from data.domain import Alert
 from data.topology import ServiceGraph
+
+_NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)"
+_LEVELS = re.compile(rf"\bfrom {_NUMBER}\s*\S{{0,8}} to {_NUMBER}", re.IGNORECASE)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 @dataclass(frozen=True)
@@ -18,8 +26,8 @@ class Symptom:
         service: whose telemetry it is; any entity, such as a database or a queue.
         kind: ``"metric"``, ``"log"`` or ``"span"``.
         name: the metric or operation; the severity for a log where nothing better is known.
-        text: the log template or error text; for a metric, a sentence such as "rose from 12 to 480".
-        score: how abnormal it is, in no particular unit; only its order among the symptoms counts.
+        text: the log template or error text; for a metric, a sentence such as "rose from 12 ms to 1,480 ms".
+        score: how abnormal it is, in no particular unit; only its order among symptoms of its kind counts.
     """
 
     service: str
@@ -27,6 +35,12 @@ class Symptom:
     name: str
     text: str = ""
     score: float = 0.0
+
+    @property
+    def levels(self) -> tuple[float, float] | None:
+        """What a metric moved from and to, as its text says it, units left out; None where it does not."""
+        found = _LEVELS.search(self.text) if self.kind == "metric" else None
+        return (_number(found.group(1)), _number(found.group(2))) if found else None
 
 
 @dataclass(frozen=True)

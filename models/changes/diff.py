@@ -56,6 +56,11 @@ class Edit:
         ratios = [min(max(b, 1e-9) / max(a, 1e-9), 1e3) for a, b in self.numbers]
         return max(max(ratios, key=lambda r: abs(math.log(r)), default=1.0), 1e-3)
 
+    @property
+    def size(self) -> float:
+        """How far its numbers moved, in orders of magnitude, at most 1.5: little moved can do little."""
+        return min(abs(math.log10(self.largest_ratio)), 1.5)
+
 
 @dataclass(frozen=True)
 class Diff:

@@ -8,7 +8,9 @@ A phrase of several words is found where a text holds all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -250,6 +252,15 @@ MECHANISMS: tuple[Mechanism, ...] = (
         "typeerror, attributeerror",
     ),
 )
+
+
+def _specificity() -> Mapping[str, float]:
+    """How much a touched word tells: one that half the mechanisms share ("limit", "size") tells little."""
+    held = Counter(word for mechanism in MECHANISMS for word in mechanism.touches)
+    return {word: 1.0 / math.sqrt(n) for word, n in held.items()}
+
+
+SPECIFICITY: Mapping[str, float] = _specificity()
 
 
 def strengths(texts: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from models.changes.affinity import text_of, weigh_symptoms
+from models.changes.affinity import text_of
 from models.changes.context import ChangeContext, Symptom
-from models.changes.diff import numbers_in
+from models.changes.place import suspicion
 from models.changes.signal import Signal
 from models.indicators import Kind, kind_of
 
@@ -81,7 +81,9 @@ _CAPACITY_LOSS = re.compile(
 
 def no_change_signals(context: ChangeContext) -> list[Signal]:
     """Evidence that no recorded change caused the incident."""
-    weighed = weigh_symptoms(context)
+    # Few lines can tell: who says it counts here, not how often.
+    suspects = suspicion(context)
+    weighed = [(symptom, suspects.get(symptom.service, 0.0)) for symptom in context.symptoms]
     signals = [
         Signal(BASE, "any one change is an unlikely cause before the evidence is heard"),
         *_texts(weighed),
@@ -97,7 +99,7 @@ def _texts(weighed: Sequence[tuple[Symptom, float]]) -> list[Signal]:
     found: dict[str, tuple[float, Symptom]] = {}
     for symptom, weight in weighed:
         for name, strength, pattern in _PATTERNS:
-            score = strength * (0.5 + 0.5 * weight)
+            score = strength * (0.7 + 0.3 * weight)
             if pattern.search(_searchable(symptom)) and score > found.get(name, (0.0, symptom))[0]:
                 found[name] = (score, symptom)
     ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
@@ -125,7 +127,7 @@ def _outside_host(weighed: Sequence[tuple[Symptom, float]], context: ChangeConte
         return Signal(0.0, "")
     several = 0.8 if len(tellers) > 1 else 0.0
     return Signal(
-        2.0 * (0.5 + 0.5 * max(tellers.values())) + several,
+        2.0 * (0.7 + 0.3 * max(tellers.values())) + several,
         f"{' and '.join(sorted(tellers))} got server errors from a host that is none of the known services",
     )
 
@@ -133,19 +135,19 @@ def _outside_host(weighed: Sequence[tuple[Symptom, float]], context: ChangeConte
 def _limits_reached(weighed: Sequence[tuple[Symptom, float]]) -> Signal:
     """A validity that ran out or a disk that filled, seen in a metric."""
     for symptom, weight in weighed:
-        levels = numbers_in(symptom.text) if symptom.kind == "metric" else ()
-        if _METRIC_LIMITS.search(symptom.name) and re.search(r"to -|to 0\b", symptom.text):
-            return Signal(3.5 * (0.5 + 0.5 * weight), f"{symptom.service}'s {symptom.name} ran out")
-        if _DISK_SHARE.search(symptom.name) and levels and (levels[-1] >= 97 or 0.97 <= levels[-1] <= 1):
+        if symptom.levels is None:
+            continue
+        before, after = symptom.levels
+        if _METRIC_LIMITS.search(symptom.name) and after <= 0 < before:
+            return Signal(3.5 * (0.7 + 0.3 * weight), f"{symptom.service}'s {symptom.name} ran out")
+        if _DISK_SHARE.search(symptom.name) and (97 <= after <= 100 or 0.97 <= after <= 1 and before < 1):
             return Signal(1.5, f"{symptom.service}'s {symptom.name} reached its limit")
     return Signal(0.0, "")
 
 
 def _many_lose_capacity(symptoms: Sequence[Symptom]) -> Signal:
     """Replicas or hosts lost by several services at once: what they share is the platform, not a change."""
-    losers = {
-        s.service for s in symptoms if s.kind == "metric" and _CAPACITY_LOSS.search(s.name) and "fell" in s.text.lower()
-    }
+    losers = {s.service for s in symptoms if s.levels and s.levels[1] < s.levels[0] and _CAPACITY_LOSS.search(s.name)}
     return Signal(1.5 if len(losers) > 1 else 0.0, f"{', '.join(sorted(losers))} lost instances at once")
 
 
@@ -172,9 +174,8 @@ def traffic_ratios(symptoms: Sequence[Symptom]) -> dict[str, float]:
     for symptom in symptoms:
         if symptom.kind != "metric" or kind_of(symptom.name) is not Kind.traffic or _per_request(symptom):
             continue
-        levels = numbers_in(symptom.text)
-        if len(levels) >= 2 and levels[0] > 0:
-            ratios[symptom.service] = max(ratios.get(symptom.service, 0.0), levels[1] / levels[0])
+        if symptom.levels and symptom.levels[0] > 0:
+            ratios[symptom.service] = max(ratios.get(symptom.service, 0.0), symptom.levels[1] / symptom.levels[0])
     return ratios
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 
@@ -67,7 +66,9 @@ def substance_signals(diff: Diff) -> list[Signal]:
         return [Signal(-3.0, "its diff changes nothing but the layout")]
     signals = [*_guards(diff), *_values(diff.edits), *_calls_in_loops(diff), *_contracts(diff), *_losses(diff)]
     risks = [s for s in signals if s.weight > 0]
-    if not risks:
+    if risks:
+        return risks
+    if not signals:
         signals.append(
             Signal(
                 -0.9, "its diff only adds" if diff.only_adds else "its diff rewrites without losing a guard or a value"
@@ -98,13 +99,12 @@ def _values(edits: Sequence[Edit]) -> list[Signal]:
 
 def _value(edit: Edit) -> Signal:
     ratio = edit.largest_ratio
-    size = min(abs(math.log10(ratio)), 1.5)
     words = vocabulary(edit.new)
-    harmful = (ratio < 1 and bool(words & _CAPACITY)) or (ratio > 1 and bool(words & _LOAD))
-    verb = "lowers" if ratio < 1 else "raises"
-    factor = 1 / ratio if ratio < 1 else ratio
+    starves, spares = (bool(words & _CAPACITY), bool(words & _LOAD))[:: 1 if ratio < 1 else -1]
+    weight = (1.3 if starves or not spares else 0.65) * edit.size
+    verb, factor = ("lowers", 1 / ratio) if ratio < 1 else ("raises", ratio)
     return Signal(
-        1.3 * size + (0.7 if harmful and size > 0.25 else 0.0),
+        weight + (0.7 if starves and edit.size > 0.25 else 0.0),
         f'it {verb} a number {factor:.3g} times in "{_short(edit.new)}"',
     )
 
