@@ -1,8 +1,8 @@
 """Public root-cause data sets as cases: an alert, the telemetry around it, and a label sealed until after ranking.
 
 ``load(name, path)`` yields cases in an order that says nothing of the answers. One format a module; each has
-``MARKER``, a pattern one of its files must match, and ``cases(root, options)``. To add one: write that module
-and name it in :data:`CATALOGUE`.
+``MARKER``, a pattern one of its files must match, ``HAS_ALERTS``, and ``cases(root, options)``. To add one: write
+that module and name it in :data:`CATALOGUE`.
 
 What no case holds: the time of the injection, the name of a fault, or a folder name. Where a data set has no
 alert of its own, the alert fires ``delay_s`` after the fault began, on the service its users meet first, which
@@ -18,7 +18,7 @@ from pathlib import Path
 from data.datasets.common import DEFAULT_DELAY_S, Case, Options, Truth
 from data.errors import InputError
 
-__all__ = ["CATALOGUE", "DEFAULT_DELAY_S", "Case", "Options", "Truth", "load"]
+__all__ = ["CATALOGUE", "DEFAULT_DELAY_S", "Case", "Options", "Truth", "has_alerts", "load"]
 
 CATALOGUE = {
     "bundles": "data.datasets.bundles",
@@ -49,3 +49,8 @@ def load(name: str, path: Path, *, delay_s: float = DEFAULT_DELAY_S, until_s: fl
     roots = locate(name, Path(path).expanduser(), module.MARKER)
     options = Options(delay_s=delay_s, until_s=until_s)
     return (case for root in roots for case in module.cases(root, options))
+
+
+def has_alerts(name: str) -> bool:
+    """Whether the data set says when its alerts fired; if not, ``delay_s`` does."""
+    return bool(import_module(CATALOGUE[name]).HAS_ALERTS)

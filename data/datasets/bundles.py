@@ -17,6 +17,7 @@ from data.errors import InputError
 from data.sources.bundle import read_alert, read_telemetry
 
 MARKER = re.compile(r"(^|/)alert\.json$")
+HAS_ALERTS = True
 
 
 def cases(root: Path, options: Options) -> Iterator[Case]:

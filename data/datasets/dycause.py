@@ -38,6 +38,7 @@ from data.errors import InputError
 from data.telemetry import SeriesKey, Telemetry
 
 MARKER = re.compile(r"(^|/)baseline/(raw_prometheus\.csv|rawdata\.xlsx)$")
+HAS_ALERTS = False
 _STEP_S = 1.0
 _METRIC = "latency"
 

@@ -43,6 +43,7 @@ from data.telemetry import Metrics, Telemetry, empty_logs, empty_spans, to_datet
 from data.topology import ServiceGraph
 
 MARKER = re.compile(r"(^|/)[^/]*fault_list\.json$")
+HAS_ALERTS = False
 _BEFORE, _AFTER = timedelta(minutes=30), timedelta(minutes=5)
 
 
@@ -70,6 +71,8 @@ class _Day:
     @classmethod
     def read(cls, fault_list: Path) -> _Day:
         folder = fault_list.parent
+        if not (folder / "metric").is_dir():  # the list lies beside the day's folder
+            folder = folder / re.sub(r"-?fault_list$", "", fault_list.stem)
         pods = sorted((folder / "metric").glob("*_metric.csv"))
         if not pods:
             raise InputError("a day needs metric/<pod>_metric.csv files beside its fault list", field=str(folder))

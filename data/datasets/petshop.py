@@ -40,6 +40,7 @@ from data.telemetry import Metrics, SeriesKey, Telemetry
 from data.topology import ServiceGraph
 
 MARKER = re.compile(r"(^|/)target\.json$")
+HAS_ALERTS = True
 
 
 def cases(root: Path, options: Options) -> Iterator[Case]:
@@ -67,9 +68,8 @@ def _case(case_id: str, issue: Path, scenario: Path, options: Options) -> Case:
 def read_metrics(path: Path) -> Metrics:
     """One ``metrics.csv``; a series is a node's metric and statistic, such as ``latency_p90``."""
     table = pd.read_csv(path, header=[0, 1, 2], index_col=0)
-    keys = [
-        SeriesKey(str(node), _metric_name(str(metric), str(statistic))) for node, metric, statistic in table.columns
-    ]
+    titles = [table.columns.get_level_values(level).astype(str) for level in range(3)]
+    keys = [SeriesKey(node, _metric_name(metric, statistic)) for node, metric, statistic in zip(*titles, strict=True)]
     return from_wide(times_from_epoch(table.index.to_numpy()), keys, table.to_numpy(dtype=float))
 
 

@@ -36,6 +36,7 @@ from data.errors import InputError
 from data.telemetry import Metrics, SeriesKey, Telemetry, to_datetime64
 
 MARKER = re.compile(r"(^|/)anomalous\.csv$")
+HAS_ALERTS = False
 
 
 def cases(root: Path, options: Options) -> Iterator[Case]:
