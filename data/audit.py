@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,6 +60,13 @@ def entries(engine: sa.Engine, limit: int | None = None) -> list[AuditEntry]:
     with reading(engine) as connection:
         rows = connection.execute(sa.select(t.audit).order_by(t.audit.c.seq).limit(limit)).mappings()
         return [AuditEntry.model_validate(dict(row)) for row in rows]
+
+
+def count(engine: sa.Engine, action: str, *, since: datetime) -> int:
+    """How often ``action`` was taken since an instant."""
+    where = (t.audit.c.action == action) & (t.audit.c.at >= since)
+    with reading(engine) as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(t.audit).where(where)) or 0)
 
 
 def verify(engine: sa.Engine) -> int:

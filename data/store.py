@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from pydantic import Field
+from sqlalchemy.dialects import postgresql, sqlite
 
 from data import schema as t
 from data.database import reading
@@ -70,12 +71,9 @@ class Store:
         with self.engine.begin() as connection:
             for alert, body in alerts:
                 key = alert_key(alert)
-                known = connection.execute(sa.select(t.alerts.c.key).where(t.alerts.c.key == key)).first()
-                if known is None:
-                    row = {"key": key, "alert_group": alert.group, "source": alert.source, "received_at": now()}
-                    payload = alert.model_dump(mode="json")
-                    connection.execute(t.alerts.insert().values(**row, payload=payload, body=body, handled=False))
-                receipts.append(Receipt(key=key, is_new=known is None))
+                row = {"key": key, "alert_group": alert.group, "source": alert.source, "received_at": now()}
+                row |= {"payload": alert.model_dump(mode="json"), "body": body, "handled": False}
+                receipts.append(Receipt(key=key, is_new=_insert_if_absent(connection, t.alerts, row)))
         return receipts
 
     def alert(self, key: str) -> Alert:
@@ -187,14 +185,8 @@ class Store:
         """Spend a nonce; False when it was spent before. Expired ones are forgotten on the way."""
         with self.engine.begin() as connection:
             connection.execute(t.nonces.delete().where(t.nonces.c.expires_at < now()))
-            where = (t.nonces.c.key_id == key_id) & (t.nonces.c.nonce == nonce)
-            if connection.execute(sa.select(t.nonces.c.nonce).where(where)).first() is not None:
-                return False
-            try:
-                connection.execute(t.nonces.insert().values(key_id=key_id, nonce=nonce, expires_at=expires_at))
-            except sa.exc.IntegrityError:  # PostgreSQL: the same nonce in two transactions at once
-                return False
-            return True
+            row = {"key_id": key_id, "nonce": nonce, "expires_at": expires_at}
+            return _insert_if_absent(connection, t.nonces, row)
 
 
 class Transaction:
@@ -229,6 +221,13 @@ class Transaction:
     def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
         row = {"incident_id": incident_id, "at": now(), "kind": kind, "message": message, "detail": detail}
         self._connection.execute(t.events.insert().values(**row))
+
+
+def _insert_if_absent(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
+    """Insert unless the primary key is taken; True when it was inserted. Holds under concurrent writers."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**row).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(statement).first() is not None
 
 
 def _incidents(connection: sa.Connection, query: sa.Select[Any]) -> list[Incident]:

@@ -2,7 +2,8 @@
 
     alert -> triage -> collect -> investigate -> propose -> open a pull request -> wait for a person -> act
 
-Two flows: ``take_in`` handles one alert, ``respond`` one incident. Every step is idempotent: after a crash the step that was under way runs again, and those before it do not.
+Two flows: ``take_in`` handles one alert, ``respond`` one incident. Every step is idempotent: after a crash the
+step that was under way runs again, and those before it do not.
 """
 
 from __future__ import annotations

@@ -13,12 +13,13 @@ from datetime import timedelta
 from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
-from dbos.error import DBOSNonExistentWorkflowError
+from dbos import error as dbos_error
 
 from data.database import connect
 from data.domain import Decision, Feedback, IncidentStatus, RejectReason
 from data.settings import Settings
 from data.store import Store
+from pipelines.answers import Answers
 from pipelines.respond import respond, take_in
 from pipelines.steps import IncidentSteps
 
@@ -38,10 +39,11 @@ class Worker:
     Use as a context manager; leaving it stops the threads and keeps unfinished flows for the next start.
     """
 
-    def __init__(self, settings: Settings, store: Store, steps: IncidentSteps) -> None:
+    def __init__(self, settings: Settings, store: Store, steps: IncidentSteps, answers: Answers) -> None:
         self._settings = settings
         self._store = store
         self._steps = steps
+        self._answers = answers
 
     def __enter__(self) -> Worker:
         config: DBOSConfig = {
@@ -75,7 +77,7 @@ class Worker:
             DBOS.start_workflow(self._take_in, key)
 
     def approve(self, incident_id: str, by: str) -> Decision:
-        decision = self._steps.approve(incident_id, by)
+        decision = self._answers.approve(incident_id, by)
         self.tell(incident_id)
         return decision
 
@@ -89,7 +91,7 @@ class Worker:
         true_change: str | None = None,
         comment: str = "",
     ) -> Feedback:
-        feedback = self._steps.reject(
+        feedback = self._answers.reject(
             incident_id, by, reason, true_service=true_service, true_change=true_change, comment=comment
         )
         self.tell(incident_id)
@@ -101,7 +103,7 @@ class Worker:
 
     def tell(self, incident_id: str) -> None:
         # An incident whose flow has not begun yet has nobody to wake; its flow reads the store when it begins.
-        with suppress(DBOSNonExistentWorkflowError):
+        with suppress(dbos_error.DBOSNonExistentWorkflowError):
             DBOS.send(incident_id, "see the store", topic=_TOPIC)
 
     def step(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -114,4 +116,10 @@ class Worker:
         return take_in(key, self._steps, self)
 
     def _respond_flow(self, incident_id: str) -> None:
-        respond(incident_id, self._steps, self)
+        try:
+            respond(incident_id, self._steps, self)
+        except dbos_error.DBOSException:
+            raise  # the machinery's own: cancelled, or replayed by code that takes other steps
+        except Exception as error:
+            log.exception("the flow of %s failed", incident_id)
+            self.step(self._steps.give_up, incident_id, f"our own flow failed ({type(error).__name__}: {error})")

@@ -10,6 +10,7 @@ spans.*            timestamp, trace_id, span_id, parent_id, service, operation, 
                    optional status, error, instance
 topology.json      {"nodes": [{"id", optional host}], "edges": [{"caller", "callee"}]}
 changes.json       [{"id", "kind", "timestamp", ...}]
+missing.json       what could not be seen when it was recorded; written by us, optional
 =================  ==================================================================================
 
 Tables may be ``.parquet``, ``.csv`` or ``.ndjson``. Any file but ``alert.json`` may be absent or broken:
@@ -133,6 +134,7 @@ def read_telemetry(folder: Path) -> Telemetry:
     logs = parts.read("logs", lambda: _read_table(folder, "logs", LOG_COLUMNS))
     spans = parts.read("spans", lambda: _read_spans(folder))
     changes = parts.read("changes", lambda: _read_changes(folder / "changes.json", parts.note))
+    unseen = parts.read("missing", lambda: _read_missing(folder / "missing.json"))
     graph = parts.read("topology", lambda: _read_topology(folder / "topology.json"))
     return Telemetry(
         metrics=metrics or Metrics.empty(),
@@ -140,7 +142,7 @@ def read_telemetry(folder: Path) -> Telemetry:
         spans=empty_spans() if spans is None else spans,
         changes=changes or (),
         graph=graph or ServiceGraph(),
-        missing=tuple(parts.missing),
+        missing=(*(unseen or ()), *parts.missing),
     )
 
 
@@ -149,13 +151,16 @@ def write_bundle(folder: Path, alert: Alert, telemetry: Telemetry) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     record = alert.model_dump(mode="json", exclude={"extra", "group", "status", "level", "environment", "link"})
     record = {**alert.extra, **record, "severity": alert.level.value}
-    (folder / "alert.json").write_text(json.dumps(record, indent=1) + "\n")
     telemetry.metrics.to_long().to_parquet(folder / "metrics.parquet", index=False)
     telemetry.logs.to_json(folder / "logs.ndjson", orient="records", lines=True, date_format="iso", date_unit="us")
     telemetry.spans.to_parquet(folder / "spans.parquet", index=False)
     (folder / "topology.json").write_text(json.dumps(telemetry.graph.as_json(), indent=1) + "\n")
     changes = [{**c.extra, **c.model_dump(mode="json", exclude={"extra"})} for c in telemetry.changes]
     (folder / "changes.json").write_text(json.dumps(changes, indent=1) + "\n")
+    missing = [item.model_dump(mode="json") for item in telemetry.missing]
+    (folder / "missing.json").write_text(json.dumps(missing, indent=1) + "\n")
+    # Last: a bundle with an alert is a whole bundle, also where the writer may die half way.
+    (folder / "alert.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def shifted(telemetry: Telemetry, by: timedelta) -> Telemetry:
@@ -262,6 +267,10 @@ def parse_change(raw: Mapping[str, Any], *, field: str) -> Change:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(first["msg"], field=f"{field}.{name}") from error
+
+
+def _read_missing(path: Path) -> tuple[Evidence, ...]:
+    return tuple(Evidence.model_validate(item) for item in _read_json(path)) if path.exists() else ()
 
 
 def _read_topology(path: Path) -> ServiceGraph:

@@ -1,0 +1,189 @@
+"""The steps of the flow, one function each. Each may be run again after a crash and does its work once.
+
+What a step makes is stored, not passed along: the next step, a web page and a later session all read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from data import audit
+from data.domain import Decision, Diagnosis, IncidentStatus, Outcome, now
+from data.errors import ActionError, PolicyError, ProposalError
+from data.excerpt import ChangeExcerpt, Topology
+from data.proposal import Proposal
+from data.settings import Settings
+from data.sources import Source
+from data.sources.bundle import read_telemetry, write_bundle
+from data.store import Store
+from models.traces import join_spans
+from pipelines.casefile import CaseFiles
+from pipelines.collect import collect
+from pipelines.excerpt import excerpt_of
+from pipelines.investigate import investigate
+from pipelines.triage import Triage, triage
+from remediation import execute
+from remediation.forge import LocalForge
+from remediation.policy import Policy, decide
+
+NO_REPOSITORY = "no repository is configured to open a pull request in: set QAI_REPOSITORY"
+
+
+@dataclass(frozen=True)
+class IncidentSteps:
+    """The steps, and what they work with. Satisfies :class:`pipelines.respond.Steps`.
+
+    A step that returns False has handed the incident to a person.
+    """
+
+    settings: Settings
+    files: CaseFiles
+    sources: Sequence[Source]
+    forge: LocalForge | None
+    policy: Policy
+
+    @property
+    def store(self) -> Store:
+        return self.files.store
+
+    @property
+    def approval_timeout(self) -> timedelta:
+        return timedelta(days=self.settings.approval_days)
+
+    def triage(self, key: str) -> Triage:
+        return triage(self.store, key, self.files.known_graph())
+
+    def collect(self, incident_id: str) -> None:
+        """Read every source once and keep what was seen: what the models see is what can be looked at later."""
+        incident, snapshot = self.store.incident(incident_id), self.files.snapshot(incident_id)
+        if incident.status is IncidentStatus.open:
+            self.store.move(incident_id, IncidentStatus.investigating, "looking at the telemetry")
+        if (snapshot / "alert.json").exists():
+            return
+        telemetry = collect(
+            incident.alert,
+            self.sources,
+            as_of=max(now(), incident.alert.fired_at),
+            lookback=timedelta(minutes=self.settings.lookback_minutes),
+            deadline_s=self.settings.source_deadline_s,
+        )
+        write_bundle(snapshot, incident.alert, telemetry)
+        seen = f"{len(telemetry.metrics)} series, {len(telemetry.spans)} spans and {len(telemetry.logs)} log lines"
+        self.store.note(incident_id, "collected", f"collected {seen} about {len(telemetry.services)} services")
+        for item in telemetry.missing:
+            self.store.note(incident_id, "unseen", item.summary)
+
+    def investigate(self, incident_id: str) -> None:
+        """Rank causes and changes from what was collected, and keep what a person needs to check it."""
+        if self.store.latest(incident_id, Diagnosis) is not None:
+            return
+        incident = self.store.incident(incident_id)
+        telemetry = read_telemetry(self.files.snapshot(incident_id))
+        diagnosis = investigate(incident.alert, telemetry)
+        graph = telemetry.graph.merged(join_spans(telemetry.spans, telemetry.services).graph)
+        for artifact in (
+            Topology.of(graph),
+            ChangeExcerpt(changes=telemetry.changes),
+            excerpt_of(incident.alert, telemetry.metrics, diagnosis),
+            diagnosis,
+        ):
+            self.store.put(incident_id, artifact)
+        self.store.set_severity(incident_id, diagnosis.severity)
+        self.store.note(incident_id, "investigated", _finding(diagnosis), severity=diagnosis.severity.value)
+
+    def propose(self, incident_id: str) -> bool:
+        """Draft a fix, where one is safe to propose. What recovered meanwhile needs none."""
+        if self.standing(incident_id) is IncidentStatus.resolved:
+            return False
+        if self.store.latest(incident_id, Proposal) is not None:
+            return True
+        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
+        try:
+            proposal = execute.propose_fix(incident, diagnosis, self.files.changes(incident_id))
+        except ProposalError as error:
+            self.files.escalate(incident_id, f"no fix is proposed: {error}")
+            return False
+        self.store.put(incident_id, proposal)
+        self.store.note(incident_id, "proposed", proposal.proposed_solution.summary)
+        return True
+
+    def open_pull_request(self, incident_id: str) -> bool:
+        """Open the pull request, if the policy allows it and git can make it."""
+        try:
+            if self.forge is None:
+                raise ActionError(NO_REPOSITORY)
+            self._open_pull_request(incident_id, self.forge)
+        except (ProposalError, PolicyError, ActionError) as error:
+            self.files.escalate(incident_id, f"no pull request is open: {error}")
+            return False
+        return True
+
+    def standing(self, incident_id: str) -> IncidentStatus:
+        return self.store.incident(incident_id).status
+
+    def merge(self, incident_id: str) -> None:
+        """Merge what a person approved. Where that fails nothing is changed, and a person takes over."""
+        decision, number = self.files.required(incident_id, Decision), self.files.pull_request(incident_id).number
+        audit.append(self.store.engine, decision.by, "merge", incident_id, because=decision.explanation)
+        try:
+            pull_request = execute.merge_pull_request(self._forge(), number, decision=decision)
+        except (PolicyError, ActionError) as error:
+            self.files.escalate(incident_id, f"the approved pull request could not be merged: {error}")
+            return
+        self.store.put(incident_id, pull_request)
+        message = f"pull request {number} is merged, approved by {decision.by}; waiting for the alert to recover"
+        self.store.move(incident_id, IncidentStatus.merged, message, commit=pull_request.merge_commit)
+
+    def withdraw(self, incident_id: str, because: str) -> None:
+        """Close the pull request without merging it; an incident that is still open goes to a person."""
+        number = self.files.pull_request(incident_id).number
+        audit.append(self.store.engine, "qai-sre", "close_pull_request", incident_id, because=because)
+        try:
+            self.store.put(incident_id, execute.close_pull_request(self._forge(), number, because))
+            self.store.note(incident_id, "withdrawn", f"pull request {number} is closed: {because}")
+        except ActionError as error:
+            self.store.note(incident_id, "problem", f"pull request {number} could not be closed: {error}")
+        if self.standing(incident_id) is IncidentStatus.awaiting_approval:
+            self.files.escalate(incident_id, because)
+
+    def give_up(self, incident_id: str, because: str) -> None:
+        """Hand an incident whose flow failed to a person."""
+        self.files.escalate(incident_id, because)
+
+    def _open_pull_request(self, incident_id: str, forge: LocalForge) -> None:
+        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
+        proposal, base = self.files.proposal(incident_id), self.settings.base_branch
+        plan = execute.plan_fix(forge, base, incident, diagnosis, proposal)
+        if plan is None:
+            raise ActionError(str(execute.needs_a_person(proposal)))
+
+        recent = audit.count(self.store.engine, "open_pull_request", since=now() - timedelta(hours=1))
+        request = execute.action_request(
+            "open_pull_request", incident, diagnosis, proposal, plan, recent_actions=recent
+        )
+        decision = decide(self.policy, request)
+        self.store.put(incident_id, decision)
+        if decision.outcome is not Outcome.act:
+            raise PolicyError(decision.explanation)
+
+        # The intent is on record before the world is touched, so that a crash in between can be told from nothing.
+        audit.append(self.store.engine, decision.by, "open_pull_request", incident_id, branch=plan.branch)
+        pull_request = execute.open_pull_request(forge, base, incident, diagnosis, proposal, decision=decision)
+        self.store.put(incident_id, pull_request)
+        if self.standing(incident_id) is IncidentStatus.investigating:
+            message = f"pull request {pull_request.number} is open: {pull_request.title}"
+            self.store.move(incident_id, IncidentStatus.awaiting_approval, message, branch=pull_request.branch)
+
+    def _forge(self) -> LocalForge:
+        if self.forge is None:
+            raise ActionError(NO_REPOSITORY)
+        return self.forge
+
+
+def _finding(diagnosis: Diagnosis) -> str:
+    if not diagnosis.candidates:
+        return "nothing in the telemetry supports a cause"
+    lead = diagnosis.candidates[0]
+    return f"most likely cause: {lead.service}, {lead.probability:.0%} sure"
