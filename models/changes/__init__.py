@@ -7,6 +7,7 @@ probabilities. The weights are set by hand from what is known of how changes bre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from data.domain import Change, ChangeKind
 from models.changes.affinity import Complaint, Touched, affinity_signals, complaint_of, rarity
 from models.changes.context import ChangeContext, ChangeRanking, Symptom
-from models.changes.files import file_signals
+from models.changes.files import file_signals, only_dependencies
 from models.changes.none import no_change_signals
 from models.changes.place import known_services, place_signal, services_of
 from models.changes.releases import Effect, Releases, time_signals
@@ -49,7 +50,7 @@ def rank_changes(changes: Sequence[Change], context: ChangeContext) -> ChangeRan
         nothing,
         {
             **{id_: sentences(found) for id_, found in signals.items()},
-            **{id_: ("it took effect after the alert",) for id_ in sorted(impossible)},
+            **dict.fromkeys(sorted(impossible), ("it took effect after the alert",)),
         },
         sentences(none),
     )
@@ -96,13 +97,22 @@ def _place(services: frozenset[str], effect: Effect, context: ChangeContext) -> 
 def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) -> list[Signal]:
     """Evidence from what the change says and does."""
     signals = affinity_signals(touched, complaint, rare)
-    if touched.diff is not None:
-        return [*signals, *substance_signals(touched.diff)]
+    if touched.diff is not None and not only_dependencies(touched.change):
+        substance = substance_signals(touched.diff)
+        heard = agreement(signals, complaint)
+        return [*signals, *(s._replace(weight=s.weight * heard) if s.weight > 0 else s for s in substance)]
     if touched.change.kind is ChangeKind.commit:
         signals.append(
             Signal(UNKNOWN_DIFF, "its diff was not recorded, so it can be neither cleared nor convicted by it")
         )
     return signals
+
+
+def agreement(affinity: Sequence[Signal], complaint: Complaint) -> float:
+    """How fully a diff's own risk counts, in [0.45, 1]: less where the symptoms plainly speak of something else."""
+    plain = max(complaint.mechanisms.values(), default=0.0)
+    shared = 1.0 - math.exp(-total(affinity))
+    return 1.0 - 0.55 * plain * (1.0 - shared)
 
 
 def _softmax(log_odds: Mapping[str, float], none: float) -> tuple[dict[str, float], float]:

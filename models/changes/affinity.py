@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from data.domain import Change, ChangeKind
+from models.changes.constructs import constructs_in
 from models.changes.context import ChangeContext, Symptom
 from models.changes.diff import Diff, numbers_in, parse_diff
 from models.changes.mechanisms import MECHANISMS, SPECIFICITY, strengths
+from models.changes.outside import named_cause
 from models.changes.place import suspicion
 from models.changes.signal import Signal
-from models.changes.words import vocabulary, vocabulary_of
+from models.changes.words import stems, vocabulary, vocabulary_of
 
-MECHANISM_WEIGHT, WORD_WEIGHT, IDENTIFIER_WEIGHT = 3.0, 1.2, 1.2
+MECHANISM_WEIGHT, WORD_WEIGHT, IDENTIFIER_WEIGHT = 2.6, 1.2, 1.2
 BOTH_NUMBERS, ONE_NUMBER = 2.0, 0.6
+SHORTEST_IDENTIFIER = 8
+FOCUSED_STEMS = 10
+EXPLAINED = 0.4
 # How much a word counts by where the change holds it.
-EDITED, LOST, GAINED, KEPT, PATH, SUMMARY = 1.0, 1.0, 0.6, 0.15, 0.4, 0.35
+EDITED, LOST, GAINED, REPLACED, KEPT, PATH, SUMMARY = 1.0, 1.0, 0.6, 0.5, 0.15, 0.4, 0.35
 _IDENTIFIER = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+|(?:[A-Z][a-z0-9]+){2,}")
 # Words so common in code and logs that meeting in both says nothing.
 _COMMON = vocabulary(
@@ -38,13 +43,13 @@ class Complaint:
     """What the symptoms of one incident say, weighed once for all changes.
 
     ``mechanisms``: how strongly each is spoken of, in [0, 1]; ``words``: stem -> weight of the strongest symptom that
-    holds it; ``identifiers``: the compound names in log and span texts; ``levels``: the numbers metrics moved
+    holds it; ``squeezed``: log and span texts without spaces and punctuation; ``levels``: the numbers metrics moved
     between; ``numbers``: every telling number in the texts.
     """
 
     mechanisms: Mapping[str, float]
     words: Mapping[str, float]
-    identifiers: frozenset[str]
+    squeezed: tuple[str, ...]
     levels: tuple[tuple[float, float], ...]
     numbers: frozenset[float]
 
@@ -68,20 +73,21 @@ def _rank(score: float, others: Sequence[float]) -> float:
 
 def complaint_of(context: ChangeContext) -> Complaint:
     """What the symptoms, and the alert itself, say is wrong."""
-    weighed = weigh_symptoms(context)
+    # A symptom that names a cause from outside says little about changes: it is explained already.
+    weighed = [(s, weight * (EXPLAINED if named_cause(s) else 1.0)) for s, weight in weigh_symptoms(context)]
     texts = [(text_of(s), weight) for s, weight in weighed]
     texts.append((f"{context.alert.title} {context.alert.metric or ''}", 0.6))
     named = vocabulary_of([*context.service_probabilities, *context.graph.services, context.alert.service])
     words: dict[str, float] = {}
     for text, weight in texts:
-        for word in vocabulary(text) - _COMMON - named:
+        for word in set(stems(text)) - _COMMON - named:
             words[word] = max(words.get(word, 0.0), weight)
     spoken = [s.text for s in context.symptoms if s.kind != "metric"]
     moved = tuple(s.levels for s in context.symptoms if s.levels)
     return Complaint(
         strengths(texts),
         words,
-        frozenset(name for text in spoken for name in identifiers_in(text)),
+        tuple(re.sub(r"[^a-z0-9]", "", f"{s.name} {s.text}".lower()) for s in context.symptoms if s.kind != "metric"),
         moved,
         frozenset(n for text in spoken for n in numbers_in(text) if _telling(n)),
     )
@@ -121,10 +127,15 @@ class Touched:
         for edit in self.diff.edits:
             if edit.numbers:
                 yield EDITED * min(1.0, edit.size / 0.5), vocabulary(edit.new)
-        yield LOST, self.diff.lost
-        yield GAINED, self.diff.gained
+            elif edit.replaced:
+                yield REPLACED, vocabulary(edit.new)
+        yield GAINED, constructs_in((*self.diff.removed, *self.diff.added))
+        # A large rewrite holds words of everything by chance.
+        focus = min(1.0, math.sqrt(FOCUSED_STEMS / max(len(self.diff.lost | self.diff.gained), 1)))
+        yield LOST * focus, self.diff.lost
+        yield GAINED * focus, self.diff.gained
         joined_lost = vocabulary_of(self.diff.removed) - vocabulary_of(self.diff.added)
-        yield LOST, joined_lost
+        yield LOST * focus, joined_lost
         yield 1.0 if self.diff.moved_only else KEPT, vocabulary_of((*self.diff.removed, *self.diff.added))
 
     @cached_property
@@ -166,7 +177,7 @@ def affinity_signals(touched: Touched, complaint: Complaint, rare: Mapping[str, 
 def mechanism_touch(words: Mapping[str, float], mechanism_words: frozenset[str]) -> float:
     """How much a change touches a mechanism, in [0, 1): saturating in the words it holds of it."""
     touch = sum(weight * SPECIFICITY[word] for word, weight in words.items() if word in mechanism_words)
-    return 1.0 - math.exp(-0.8 * touch)
+    return 1.0 - math.exp(-1.4 * touch)
 
 
 def _mechanisms(touched: Touched, complaint: Complaint) -> Signal:
@@ -184,7 +195,7 @@ def _words(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) ->
     shared = {
         word: weight * complaint.words[word] * rare.get(word, 0.2)
         for word, weight in touched.words.items()
-        if word in complaint.words and weight > KEPT and len(word) > 2
+        if word in complaint.words and weight > KEPT and len(word) > 2 and word.isalpha()
     }
     if not shared:
         return Signal(0.0, "")
@@ -195,7 +206,11 @@ def _words(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) ->
 
 
 def _identifiers(touched: Touched, complaint: Complaint) -> Signal:
-    shared = sorted(touched.identifiers & complaint.identifiers)
+    shared = sorted(
+        name
+        for name in touched.identifiers
+        if len(name) >= SHORTEST_IDENTIFIER and any(name in text for text in complaint.squeezed)
+    )
     return Signal(IDENTIFIER_WEIGHT if shared else 0.0, f"the symptoms name {', '.join(shared[:3])}, which it changes")
 
 

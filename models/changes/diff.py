@@ -13,6 +13,7 @@ from models.changes.words import stems
 
 _COMMENT = re.compile(r"^\s*(//|#(?!\s*(include|define|if))|/?\*|--\s|<!--|\"\"\"|''')")
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s*\*?\s*([A-Za-z.]+|%)?")
+_DEFINITION = re.compile(r"\b(def|func|fn|function|class|interface|struct|void)\b|^\w[\w<>\[\], ]* \w+\([^)]*\)\s*\{")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 # Units as code and configuration write them, in a common base; bare numbers have factor one.
 _UNITS = {
@@ -49,6 +50,20 @@ class Edit:
         if len(before) != len(after):
             return ()
         return tuple((a, b) for a, b in zip(before, after, strict=True) if a != b)
+
+    @cached_property
+    def replaced(self) -> tuple[tuple[str, str], ...]:
+        """The tokens replaced one for one, where all the others stayed; empty where more than that happened."""
+        before, after = _TOKEN.findall(self.old), _TOKEN.findall(self.new)
+        if len(before) != len(after):
+            return ()
+        swapped = tuple((a, b) for a, b in zip(before, after, strict=True) if a != b)
+        return swapped if len(swapped) <= 2 else ()
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether the line names a function or type: replacing a word there is most often a rename."""
+        return bool(_DEFINITION.search(self.new))
 
     @property
     def largest_ratio(self) -> float:
@@ -88,7 +103,8 @@ class Diff:
         for old in _distinct(self.removed, self.added):
             near = max(left, key=lambda new: similarity(old, new), default=None)
             if near is not None and similarity(old, near) >= 0.6:
-                pairs.append(Edit(old, near))
+                if _TOKEN.findall(old) != _TOKEN.findall(near):
+                    pairs.append(Edit(old, near))
                 left.remove(near)
         return tuple(pairs)
 

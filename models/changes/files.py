@@ -61,12 +61,17 @@ def file_signals(change: Change) -> list[Signal]:
     kinds = [kind_of_file(path) for path in change.files]
     name, weight = max(kinds, key=lambda kind: kind[1], default=_ORDINARY)
     signals = [Signal(weight, f"it touches only {name}" if weight < 0 else f"it touches {name}")]
-    if kinds and all(kind == "dependencies" for kind, _ in kinds):
+    if only_dependencies(change):
         signals.append(_bump(change.diff))
     prefix = re.match(r"(\w+)(\([^)]*\))?!?:", change.summary)
     if prefix and prefix.group(1).lower() in _PREFIXES:
         signals.append(Signal(_PREFIXES[prefix.group(1).lower()], f'its author calls it "{prefix.group(1)}"'))
     return signals
+
+
+def only_dependencies(change: Change) -> bool:
+    """Whether all files touched pin the versions of libraries."""
+    return bool(change.files) and all(kind_of_file(path)[0] == "dependencies" for path in change.files)
 
 
 def kind_of_file(path: str) -> tuple[str, float]:

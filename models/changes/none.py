@@ -8,65 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from models.changes.affinity import text_of
 from models.changes.context import ChangeContext, Symptom
+from models.changes.outside import causes_named
 from models.changes.place import suspicion
 from models.changes.signal import Signal
 from models.indicators import Kind, kind_of
 
 # Most incidents follow a change (Google's SRE book, chapter 1, says 70 %), but any one recorded change seldom does it.
-BASE = 1.8
+BASE = 2.2
 SURGE_RATIO = 1.5
+SEVERAL_TELL = 0.8
 
-# (what it says, log-odds, pattern in the words of a log, span or metric name). The strongest in each family counts.
-_PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
-    (name, weight, re.compile(pattern, re.IGNORECASE))
-    for name, weight, pattern in (
-        (
-            "a certificate has expired",
-            4.0,
-            r"certificate (has |is )?expired|cert(ificate)?\b.{0,60}\b(is |has )?expired",
-        ),
-        (
-            "a key, licence or credential has expired",
-            3.5,
-            r"\b(key|licen[cs]e|credentials?|secret|subscription|domain|password)\b[\w ]{0,20}(has |is )?expired",
-        ),
-        (
-            "a provider fails or throttles",
-            3.2,
-            r"slow ?down\b|\b(aws|amazonaws|azure|gcp|googleapis|cloudflare|s3|stripe|twilio)\b.{0,80}"
-            r"(internal ?error|service ?unavailable|\b50[0234]\b|throttl|\b429\b)|"
-            r"(provider|third[- ]party|vendor|partner|external)\w*\b.{0,60}(\b50[0234]\b|unavailable|outage|down|timed? ?out)",
-        ),
-        (
-            "a quota from outside is used up",
-            2.5,
-            r"quota (has been )?exceeded|monthly (quota|limit)|billing (limit|disabled)",
-        ),
-        (
-            "a region or zone is impaired",
-            3.0,
-            r"\b(region|zone|data ?cent(er|re)|availability zone)\b.{0,40}(impair|unavailable|outage|fail|down|lost)|"
-            r"(impair|outage|no route to host).{0,40}\b(region|zone)\b",
-        ),
-        (
-            "name resolution fails",
-            2.0,
-            r"temporary failure in name resolution|resolver|servfail|dns (server|timeout|outage)",
-        ),
-        ("a disk is full", 3.0, r"no space left|disk (is )?full|out of disk|enospc|volume (is )?full"),
-        (
-            "hardware or a node fails",
-            3.2,
-            r"node ?not ?ready|node.{0,20}(is )?not ready|i/o error, dev|hardware error|\becc\b.{0,20}error|machine check|"
-            r"spot interruption|instance termination|preempt(ed|ion)|host (is )?down|kernel panic|node (lost|failure|down)",
-        ),
-        ("a noisy neighbour takes the processor", 3.0, r"\bcpu[_ ]?steal|\bsteal[_ ](time|percent)|noisy neighbou?r"),
-        ("the network loses packets", 1.5, r"packet loss|link (is )?down|bgp|network (is )?unreachable"),
-        ("an attack or a crawler", 2.0, r"\bddos\b|brute ?force|credential stuffing|\bbot(s|net)?\b|\bwaf\b|syn flood"),
-    )
-)
 _METRIC_LIMITS = re.compile(r"expir|days?_left|valid(ity)?_", re.IGNORECASE)
 _DISK_SHARE = re.compile(r"(disk|volume|filesystem|fs|storage)\w*(used|usage|util\w*|percent|pct|full)", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.){2,}[a-z]{2,}\b", re.IGNORECASE)
@@ -96,22 +48,21 @@ def no_change_signals(context: ChangeContext) -> list[Signal]:
 
 
 def _texts(weighed: Sequence[tuple[Symptom, float]]) -> list[Signal]:
-    found: dict[str, tuple[float, Symptom]] = {}
+    found: dict[str, float] = {}
+    tellers: dict[str, set[str]] = {}
     for symptom, weight in weighed:
-        for name, strength, pattern in _PATTERNS:
-            score = strength * (0.7 + 0.3 * weight)
-            if pattern.search(_searchable(symptom)) and score > found.get(name, (0.0, symptom))[0]:
-                found[name] = (score, symptom)
-    ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
+        for cause in causes_named(symptom):
+            score = cause.weight * (0.7 + 0.3 * weight)
+            tellers.setdefault(cause.name, set()).add(symptom.service)
+            found[cause.name] = max(found.get(cause.name, 0.0), score)
+    for name, services in tellers.items():
+        found[name] += SEVERAL_TELL if len(services) > 1 else 0.0
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     # A second family is often the first one in other words.
     return [
-        Signal(score * (1.0 if rank == 0 else 0.3), f"{symptom.service} says {name}")
-        for rank, (name, (score, symptom)) in enumerate(ordered)
+        Signal(score * (1.0 if rank == 0 else 0.3), f"{' and '.join(sorted(tellers[name]))} say that {name}")
+        for rank, (name, score) in enumerate(ordered)
     ]
-
-
-def _searchable(symptom: Symptom) -> str:
-    return f"{symptom.name} {symptom.text}"
 
 
 def _outside_host(weighed: Sequence[tuple[Symptom, float]], context: ChangeContext) -> Signal:
@@ -140,7 +91,7 @@ def _limits_reached(weighed: Sequence[tuple[Symptom, float]]) -> Signal:
         before, after = symptom.levels
         if _METRIC_LIMITS.search(symptom.name) and after <= 0 < before:
             return Signal(3.5 * (0.7 + 0.3 * weight), f"{symptom.service}'s {symptom.name} ran out")
-        if _DISK_SHARE.search(symptom.name) and (97 <= after <= 100 or 0.97 <= after <= 1 and before < 1):
+        if _DISK_SHARE.search(symptom.name) and (97 <= after <= 100 or (0.97 <= after <= 1 and before < 1)):
             return Signal(1.5, f"{symptom.service}'s {symptom.name} reached its limit")
     return Signal(0.0, "")
 
@@ -180,4 +131,4 @@ def traffic_ratios(symptoms: Sequence[Symptom]) -> dict[str, float]:
 
 
 def _per_request(symptom: Symptom) -> bool:
-    return bool(re.search(r"per_?(request|call|trace|order)", text_of(symptom), re.IGNORECASE))
+    return bool(re.search(r"per_?(request|call|trace|order)", symptom.name, re.IGNORECASE))

@@ -11,19 +11,21 @@ from models.changes.context import ChangeContext
 from models.changes.signal import Signal
 from models.changes.words import raw_words
 
-WEIGHT = 2.5
+WEIGHT = 3.0
 # A change acts on its own service first; it overloads what it calls; it breaks those that call it.
 NEARNESS = {"itself": 1.0, "callee": 0.6, "caller": 0.5, "two calls away": 0.3, "same host": 0.3}
 ELSEWHERE = 0.08
 NO_GRAPH = 0.2
 NEUTRAL = 0.4
 # Words that say "this is a service" rather than which.
-_GENERIC = frozenset("service services svc server app api srv backend prod production staging the".split())
+_GENERIC = frozenset(
+    ["service", "services", "svc", "server", "app", "api", "srv", "backend", "prod", "production", "staging", "the"]
+)
 _GENERIC_TAIL = re.compile(r"(service|svc|server|api|app)$")
 
 
 def suspicion(context: ChangeContext) -> Mapping[str, float]:
-    """Each suspected service's share of the leading one's probability, in [0, 1]; the alerting one if none is ranked."""
+    """Each suspected service's share of the leading one's probability; the alerting one's is 1 if none is ranked."""
     ranked = {s: p for s, p in context.service_probabilities.items() if p > 0}
     if not ranked:
         return {context.alert.service: 1.0}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from models.changes.diff import Diff, Edit
 from models.changes.signal import Signal
-from models.changes.words import stem, vocabulary
+from models.changes.words import vocabulary
 
 # What keeps a system safe, as code in any common language writes it.
 GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -19,7 +19,7 @@ GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "a check for emptiness",
-            r"\blen\([^)]*\)\s*[=!<>]=?\s*\d|\bif not \w+|\.(length|size\(\))\s*[=!<>]=*\s*\d|\.empty\?",
+            r"\blen\([^)]*\)\s*[=!<>]=?\s*\d|\bif not (?!exists)\w+|\.(length|size\(\))\s*[=!<>]=*\s*\d|\.empty\?",
         ),
         ("a bound check", r"\bif\b.*[<>]=?.*\b(len|size|max|min|limit|\d+)\b"),
         ("a timeout", r"time_?out|deadline"),
@@ -35,8 +35,13 @@ GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("an access right", r"\ballow\b|permission|authoriz|\bgrant\b|\":\w+\""),
     )
 )
+# A risk below this is no more than any edit carries.
+NEGLIGIBLE = 0.35
 GUARD_LOST, GUARDS_LOST_MOST, GUARD_ADDED = 1.3, 2.2, -0.8
 _DESTRUCTIVE = re.compile(r"\b(drop|truncate|delete from|rename (column|to))\b", re.IGNORECASE)
+# Without CONCURRENTLY an index build, like most ALTER TABLE, locks out writers (PostgreSQL manual, 13.3.2).
+_RESTRUCTURING = re.compile(r"\balter\s+table\b|\bcreate\s+(unique\s+)?index\s+(?!concurrently)", re.IGNORECASE)
+_SETTING = re.compile(r"^[\"']?([A-Za-z][\w.-]*)[\"']?\s*[:=]\s*[^=({\s]")
 _LOOP = re.compile(r"\b(for|while|foreach|each|map|loop)\b", re.IGNORECASE)
 _REMOTE = re.compile(
     r"\bselect\b.*\bfrom\b|\bquery\w*\(|\bexecute\(|\bfetch\w*\(|\bfind\w*\(|\.get\w*\(|\bawait\b|\bctx\b|http|rpc|\.load\w*\(|\.call\(",
@@ -45,17 +50,12 @@ _REMOTE = re.compile(
 _UNBOUNDED = re.compile(r"while\s*\(?\s*(true|1)\b|for\s*\{|for\s*\(;;\)|\bloop\s*\{", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|`([^`]{2,})`")
 # Values of these starve what they serve when they shrink.
-_CAPACITY = frozenset(
-    map(
-        stem,
-        "max limit size pool connection thread worker replica memory cpu timeout deadline ttl quota rate burst "
-        "concurrency buffer retention capacity budget heap expiry lifetime core instances".split(),
-    )
+_CAPACITY = vocabulary(
+    "max limit size pool connection thread worker replica memory cpu timeout deadline ttl quota rate burst concurrency "
+    "buffer retention capacity budget heap expiry lifetime core instances"
 )
 # Values of these load what they act on when they grow.
-_LOAD = frozenset(
-    map(stem, "batch retry attempt record poll prefetch depth parallelism fanout cost rounds page sample rate".split())
-)
+_LOAD = vocabulary("batch retry attempt record poll prefetch depth parallelism fanout cost rounds page sample rate")
 
 
 def substance_signals(diff: Diff) -> list[Signal]:
@@ -64,11 +64,18 @@ def substance_signals(diff: Diff) -> list[Signal]:
         return [Signal(-2.5, "its diff changes nothing but comments or blank lines")]
     if diff.formatting_only:
         return [Signal(-3.0, "its diff changes nothing but the layout")]
-    signals = [*_guards(diff), *_values(diff.edits), *_calls_in_loops(diff), *_contracts(diff), *_losses(diff)]
-    risks = [s for s in signals if s.weight > 0]
+    signals = [
+        *_guards(diff),
+        *_values(diff.edits),
+        *_calls_in_loops(diff),
+        *_stored_objects(diff),
+        *_contracts(diff),
+        *_losses(diff),
+    ]
+    risks = [s for s in signals if s.weight >= NEGLIGIBLE]
     if risks:
         return risks
-    if not signals:
+    if all(s.weight >= 0 for s in signals):
         signals.append(
             Signal(
                 -0.9, "its diff only adds" if diff.only_adds else "its diff rewrites without losing a guard or a value"
@@ -119,15 +126,39 @@ def _calls_in_loops(diff: Diff) -> list[Signal]:
     return []
 
 
-def _contracts(diff: Diff) -> list[Signal]:
-    """Names that others rely on: quoted strings and keys that changed in a line otherwise kept, and dropped objects."""
+def _stored_objects(diff: Diff) -> list[Signal]:
+    """Statements that change stored data or its structure while it is in use."""
     if any(map(_DESTRUCTIVE.search, diff.added)):
         return [Signal(1.5, "it drops, renames or deletes stored objects")]
-    for edit in diff.edits:
-        old, new = set(_QUOTED.findall(edit.old)), set(_QUOTED.findall(edit.new))
-        if old - new and new - old:
-            return [Signal(0.8, f'it changes a name or text that others may rely on in "{_short(edit.new)}"')]
+    if any(map(_RESTRUCTURING.search, diff.added)):
+        return [Signal(0.9, "it alters a table that is in use")]
     return []
+
+
+def _contracts(diff: Diff) -> list[Signal]:
+    """One value, name or argument exchanged for another in a line otherwise kept."""
+    best = Signal(0.0, "")
+    for edit in diff.edits:
+        if edit.numbers:
+            continue
+        weight = 0.0
+        if _SETTING.match(edit.new) and _key(edit.old) == _key(edit.new):
+            weight = 0.9
+        elif _quoted(edit.old) - _quoted(edit.new) and _quoted(edit.new) - _quoted(edit.old):
+            weight = 0.8
+        elif edit.replaced and not edit.is_definition:
+            weight = 0.5
+        best = max(best, Signal(weight, f'it changes a value or name others may rely on in "{_short(edit.new)}"'))
+    return [best] if best.weight else []
+
+
+def _quoted(line: str) -> set[str]:
+    return {text for found in _QUOTED.findall(line) for text in found if text}
+
+
+def _key(line: str) -> str:
+    found = _SETTING.match(line)
+    return found.group(1) if found else ""
 
 
 def _losses(diff: Diff) -> list[Signal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[A-Za-z]+|\d+xx|[45]\d\d(?!\d)")
@@ -33,7 +34,6 @@ _ABBREVIATIONS = {
     "mem": "memory",
     "msg": "message",
     "msgs": "message",
-    "none": "null",
     "nil": "null",
     "undefined": "null",
     "param": "parameter",
@@ -80,7 +80,7 @@ def stems(text: str) -> tuple[str, ...]:
 def vocabulary(text: str) -> frozenset[str]:
     """The stems of ``text``, and those of neighbouring words written as one: "time out" also holds "timeout"."""
     words = raw_words(text)
-    joined = (a + b for a, b in zip(words, words[1:], strict=False))
+    joined = (a + b for a, b in pairwise(words))
     return frozenset(stem(word) for word in (*words, *joined))
 
 
