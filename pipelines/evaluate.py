@@ -104,7 +104,8 @@ def evaluate(
 ) -> Evaluation:
     """Every ranker on every case; ``on_case`` hears how many are done.
 
-    Time is wall-clock of the ranker alone, the libraries its first call loads included. A ranker that raises ends the evaluation: a crash is not a low score.
+    Time is wall-clock of the ranker alone; its first call also pays for the libraries it loads. A ranker that
+    raises ends the evaluation: a crash is not a low score.
 
     Raises:
         InputError: if there is no case.

@@ -14,12 +14,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from data.datasets.common import DEFAULT_DELAY_S, Case, Options, Truth
 from data.errors import InputError
+
+if TYPE_CHECKING:
+    from data.datasets.common import Case, Options, Truth
 
 __all__ = ["CATALOGUE", "DEFAULT_DELAY_S", "Case", "Options", "Truth", "has_alerts", "load"]
 
+DEFAULT_DELAY_S = 60.0
 CATALOGUE = {
     "bundles": "data.datasets.bundles",
     "petshop": "data.datasets.petshop",
@@ -42,6 +46,7 @@ def load(name: str, path: Path, *, delay_s: float = DEFAULT_DELAY_S, until_s: fl
         InputError: if the name is unknown, or ``path`` does not hold the data set. Raised by the call itself.
     """
     from data.datasets.archive import locate
+    from data.datasets.common import Options
 
     if name not in CATALOGUE:
         raise InputError(f"unknown data set {name!r}; choose one of {', '.join(CATALOGUE)}", field="dataset")
@@ -54,3 +59,10 @@ def load(name: str, path: Path, *, delay_s: float = DEFAULT_DELAY_S, until_s: fl
 def has_alerts(name: str) -> bool:
     """Whether the data set says when its alerts fired; if not, ``delay_s`` does."""
     return bool(import_module(CATALOGUE[name]).HAS_ALERTS)
+
+
+def __getattr__(name: str) -> Any:
+    """The types, imported when asked for: whoever only lists the catalogue does not wait for pandas."""
+    if name in {"Case", "Options", "Truth"}:
+        return getattr(import_module("data.datasets.common"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -119,7 +119,7 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
             field=str(archive),
         ) from error
     except OSError as error:
-        if "zstd" not in str(error).lower():
+        if error.errno is not None:  # the disk's trouble, not the archive's
             raise
         raise InputError(f"is not a whole zstd archive: {error}; download it again", field=str(archive)) from error
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.datasets import DEFAULT_DELAY_S
 from data.domain import Alert
 from data.telemetry import Floats, Metrics, SeriesKey, Telemetry
 
-DEFAULT_DELAY_S = 60.0
 # Recordings without a meaningful wall clock are given one that starts here, so that no date tells cases apart.
 NOMINAL_START = datetime(2000, 1, 1, tzinfo=UTC)
 
