@@ -49,7 +49,7 @@ def sampled(spans: pd.DataFrame, most: int) -> pd.DataFrame:
     notable = _notable(spans)
     room = max(0, most - int(spans["trace_id"].isin(notable).sum()))
     share = min(1.0, room / len(spans)) if len(spans) else 1.0
-    picked = spans["trace_id"].map(lambda trace_id: int(trace_id[:8], 16) / 2**32 < share)
+    picked = spans["trace_id"].map(lambda trace_id: int(trace_id[:8], 16) / 2**32 < share).astype(bool)
     return spans[picked | spans["trace_id"].isin(notable)].reset_index(drop=True)
 
 
