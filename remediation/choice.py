@@ -120,7 +120,7 @@ def _relieve(candidate: Candidate, diagnosis: Diagnosis) -> Choice:
     confidence = candidate.probability * diagnosis.no_change_probability
     own = _evidence_of(candidate, diagnosis)
     risen = [reading for item in own if (reading := reading_of(item)) is not None and reading.rose]
-    demand = [r for r in risen if _is(r, _DEMAND) and not _is(r, _NOT_DEMAND)]
+    demand = [r for r in risen if _is(r, _DEMAND) and not _is(r, _NOT_DEMAND | _SATURATION)]
     saturated = [r for r in risen if _is(r, _SATURATION) and not _is(r, _NOT_DEMAND)]
     leaking = [r.evidence for r in risen if _is(r, _LEAKING)]
     leaking += [e.id for e in own if e.kind is EvidenceKind.log and _EXHAUSTED.search(e.summary)]

@@ -18,7 +18,7 @@ from data.domain import Change, Decision, Diagnosis, Incident, Outcome, PullRequ
 from data.errors import ActionError, PolicyError
 from data.proposal import Proposal, RevertCommit
 from remediation.actions import Plan
-from remediation.actions.revert_commit import RevertCommitAction
+from remediation.actions.revert_commit import RevertCommitAction, branch_of
 from remediation.checks import failures
 from remediation.forge import LocalForge
 from remediation.policy import ActionKind, ActionRequest
@@ -60,13 +60,23 @@ def action_request(
     """What the policy is asked: the action, where, how sure, how bad, and which files."""
     return ActionRequest(
         action=ActionKind(action),
-        service=incident.service,
+        service=touched_service(incident, diagnosis, proposal),
         environment=incident.environment,
-        severity=diagnosis.severity,
+        severity=max(incident.severity, diagnosis.severity, key=lambda severity: severity.rank),
         confidence=proposal.proposed_solution.confidence_score,
         paths=plan.files if plan else (),
         recent_actions=recent_actions,
     )
+
+
+def touched_service(incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> str:
+    """The service a rule has to allow acting on: the remedy's own, else the one most likely at fault.
+
+    Not the alerting service: a rule about the frontend says nothing about a fault found behind it.
+    """
+    own = getattr(proposal.remedy, "service", None)
+    likeliest = max(diagnosis.candidates, key=lambda candidate: candidate.probability, default=None)
+    return str(own or (likeliest.service if likeliest else incident.service))
 
 
 def open_pull_request(
@@ -89,6 +99,11 @@ def open_pull_request(
     by_hand = needs_a_person(proposal)
     if by_hand:
         raise ActionError(by_hand)
+    # Search before create: once its pull request exists, the revert need not be possible any more.
+    branch = branch_of(incident, proposal)
+    for known in forge.find(incident.id):
+        if known.branch == branch:
+            return known
     action = RevertCommitAction(forge, base)
     plan = action.plan(incident, diagnosis, proposal)
     failed = failures(plan.checks)

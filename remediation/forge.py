@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,6 @@ _RECORDS = "refs/qai/pull/"
 _HEADS = "refs/pull/"
 _ABSENT = "0" * 40
 _LOCK_NAME = "qai-sre.lock"
-_threads = threading.Lock()
 
 
 class Review(Noun):
@@ -290,8 +288,8 @@ class LocalForge:
         fields = "--format=%(refname) %(contents:trailers:key=Incident,valueonly,separator=%20)"
         listed = self.git.run("for-each-ref", fields, _RECORDS).splitlines()
         pairs = [line.partition(" ")[::2] for line in listed if line.strip()]
-        numbers = [int(name.removeprefix(_RECORDS)) for name, value in pairs if value.strip() == incident_id]
-        return (self._record(number) for number in sorted(numbers))
+        names = [name.removeprefix(_RECORDS) for name, value in pairs if value.strip() == incident_id]
+        return (self._record(number) for number in sorted(int(name) for name in names if name.isdecimal()))
 
     def _write(self, record: Record, creating: list[str] | None = None) -> None:
         """Store a record, and whatever refs come with it, all or nothing."""
@@ -313,8 +311,12 @@ class LocalForge:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """One writer at a time: over threads by a lock of ours, over processes by a file beside the objects."""
-        with _threads, (self._common / _LOCK_NAME).open("w") as lock:
+        """One writer at a time, over threads and processes: a lock on a file beside the objects."""
+        try:
+            lock = (self._common / _LOCK_NAME).open("w")
+        except OSError as failed:
+            raise ActionError(f"{self._common} cannot be written to: {failed.strerror}; check its owner") from failed
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -123,7 +123,8 @@ class Git:
     @contextmanager
     def worktree(self, commit: str) -> Iterator[Git]:
         """A temporary checkout of ``commit``, detached: work done in it touches nobody else's files."""
-        with tempfile.TemporaryDirectory(prefix="qai-sre-") as folder:
+        # Leftovers git could not remove are not worth failing for: the system clears its temporary folder.
+        with tempfile.TemporaryDirectory(prefix="qai-sre-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "worktree"
             self.run("worktree", "add", "--detach", "--quiet", str(path), commit)
             try:

@@ -16,7 +16,7 @@ from data.proposal import (
 from remediation import wording
 from remediation.choice import Choice, choose
 from remediation.readings import Reading, number, reading_of
-from remediation.text import plain
+from remediation.text import plain, short
 
 NAME = "offline"
 
@@ -55,9 +55,9 @@ def alternatives(diagnosis: Diagnosis, changes: Sequence[Change] = (), *, blamed
 def _analysis(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change], choice: Choice) -> RootCauseAnalysis:
     cause = _cause(diagnosis, choice)
     others = alternatives(diagnosis, changes, blamed=choice.change.id if choice.change else None)
-    seen = [f"{_sentence(item.summary)} [{item.id}]" for item in _supporting(diagnosis, choice)]
+    seen = [_sentence(item.summary, item.id) for item in _supporting(diagnosis, choice)]
     details = [
-        f"{cause}",
+        cause,
         "What was seen: " + " ".join(seen) if seen else "No single observation stands out.",
         "What else it could be: "
         + ("; ".join(others) if others else "nothing else reaches a probability of 0.05")
@@ -174,16 +174,19 @@ def _cite(diagnosis: Diagnosis, ids: Sequence[str]) -> str:
 
 def _named(change: Change | None, change_id: str) -> str:
     if change is None:
-        return f"change {plain(change_id, 80)}"
-    identity = change.id[:12] if change.kind == "commit" else plain(change.id, 80)
+        return f"change {plain(short(change_id), 80)}"
+    identity = plain(short(change.id), 80)
     summary = f" “{plain(change.summary, 100)}”" if change.summary else ""
     when = f" at {change.timestamp:%H:%M} UTC"
     return f"{change.kind} {identity}{summary}{when}"
 
 
-def _sentence(text: str) -> str:
+def _sentence(text: str, cited: str | None = None) -> str:
+    """``text`` as one sentence, with what it rests on before its full stop."""
     line = plain(text, 300)
-    return line if line.endswith((".", "!", "?", "…")) else line + "."
+    end = line[-1] if line.endswith((".", "!", "?")) else "."
+    citation = f" [{cited}]" if cited else ""
+    return line.removesuffix(end) + citation + end
 
 
 def _joined(sentences: Sequence[str]) -> str:

@@ -73,12 +73,16 @@ class Rule(_Part):
 
 
 class Policy(_Part):
-    """All the rules. ``problem`` is set where a policy could not be read: such a policy refuses everything."""
+    """All the rules.
+
+    ``protected_paths`` come on top of :data:`~remediation.checks.PROTECTED_PATHS`. ``problem`` is set where a
+    policy could not be read: such a policy refuses everything.
+    """
 
     version: Literal[1]
     rules: tuple[Rule, ...]
     budget: Budget = Budget()
-    protected_paths: tuple[str, ...] = PROTECTED_PATHS
+    protected_paths: tuple[str, ...] = ()
     problem: str | None = Field(default=None, exclude=True)
 
     @field_validator("rules")
@@ -111,7 +115,7 @@ def decide(policy: Policy, request: ActionRequest) -> Decision:
     what = f"rule {rule.name!r} says {rule.outcome}: {request.action} for {request.service}"
     if rule.outcome is not Outcome.act:
         return _decision(rule.outcome, request, rule.name, f"{what}.")
-    guarded = protected_files(request.paths, policy.protected_paths)
+    guarded = protected_files(request.paths, (*PROTECTED_PATHS, *policy.protected_paths))
     if guarded:
         why = f"{what}, but it touches protected paths ({', '.join(guarded[:5])}), so a person is asked."
         return _decision(Outcome.ask, request, rule.name, why)
@@ -139,7 +143,7 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as failed:
         raise PolicyError(f"policy {path} cannot be read: {failed.strerror or failed}") from failed
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as failed:
+    except (yaml.YAMLError, ValueError, RecursionError) as failed:
         raise PolicyError(f"policy {path} is not valid YAML: {' '.join(str(failed).split())}") from failed
     if not isinstance(raw, dict):
         raise PolicyError(f"policy {path} must be a mapping with 'version' and 'rules'")
@@ -166,9 +170,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
+            # A key that is itself a list or mapping is refused by the loader this one extends.
             if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    mark = key.start_mark
+                    raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 

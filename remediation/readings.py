@@ -39,8 +39,8 @@ class Reading:
 
 
 def reading_of(item: Evidence) -> Reading | None:
-    """The numbers in an evidence's detail: ``metric`` or ``operation``, ``baseline``, ``current`` and ``unit``."""
-    name = item.detail.get("metric") or item.detail.get("indicator") or item.detail.get("operation")
+    """The numbers in an evidence's detail: ``metric``, what it was (``base``), what it became (``now``), ``unit``."""
+    name = item.detail.get("metric") or item.detail.get("indicator")
     if item.kind not in (EvidenceKind.metric, EvidenceKind.span) or not isinstance(name, str) or not name:
         return None
     unit = item.detail.get("unit")
@@ -48,8 +48,8 @@ def reading_of(item: Evidence) -> Reading | None:
         evidence=item.id,
         name=name,
         service=item.service,
-        baseline=_number(item.detail, "baseline", "before"),
-        current=_number(item.detail, "current", "after", "value", "peak"),
+        baseline=_number(item.detail, "base", "baseline"),
+        current=_number(item.detail, "now", "current"),
         unit=unit if isinstance(unit, str) else "",
     )
 

@@ -28,6 +28,11 @@ def plain(text: str, limit: int = 200) -> str:
     return one_line(text, limit).translate(_BRACKETS)
 
 
+def short(identity: str) -> str:
+    """A commit id at the length people read; any other identity as it is."""
+    return identity[:12] if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", identity) else identity
+
+
 def defang(text: str) -> str:
     """``text`` on one line, with mentions, issue references and links broken up."""
     line = one_line(text, 2000)
@@ -54,7 +59,7 @@ def markdown(text: str, citations: Collection[str] = ()) -> str:
 
 def code(text: str, limit: int = 300) -> str:
     """``text`` as a Markdown code span, whatever backticks it holds."""
-    line = one_line(text, limit).replace("|", "¦") or " "
+    line = one_line(text, limit) or " "
     fence = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"

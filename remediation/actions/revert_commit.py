@@ -15,6 +15,11 @@ from remediation.git import Git, commit_id
 from remediation.text import defang, paragraph, plain, slug
 
 
+def branch_of(incident: Incident, proposal: Proposal) -> str:
+    """The branch a proposal's revert lives on: known before any work is done, so that work done is found again."""
+    return f"qai/{slug(incident.id, 60)}-revert-{commit_id(_remedy(proposal).commit)[:12]}"
+
+
 @dataclass(frozen=True)
 class RevertCommitAction:
     """Reverts by pull request against ``base``."""
@@ -40,7 +45,7 @@ class RevertCommitAction:
         checks = check_scope(diff, files)
         return Plan(
             incident_id=incident.id,
-            branch=f"qai/{slug(incident.id, 60)}-revert-{commit[:12]}",
+            branch=branch_of(incident, proposal),
             base=self.base,
             base_commit=base_commit,
             head=head,
@@ -115,7 +120,7 @@ def _message(title: str, commit: str, incident: Incident, diagnosis: Diagnosis, 
 
 
 def _cited(diagnosis: Diagnosis, proposal: Proposal) -> tuple[str, ...]:
-    text = proposal.root_cause_analysis.details
+    text = proposal.root_cause_analysis.summary
     return tuple(item.id for item in diagnosis.evidence if f"[{item.id}]" in text)
 
 

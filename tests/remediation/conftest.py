@@ -142,7 +142,7 @@ def diagnosis_for() -> Callable[..., Diagnosis]:
                 source="bundle",
                 service="checkout",
                 score=9.0,
-                detail={"metric": "latency_p99", "baseline": 120.0, "current": 940.0, "unit": "ms"},
+                detail={"metric": "latency_p99", "base": 120.0, "now": 940.0, "unit": "ms"},
             ),
             *(
                 Evidence(id=f"c{n}", kind=EvidenceKind.change, summary=f"{i[:12]} came just before", source="bundle")
