@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -75,26 +74,30 @@ class Shop:
         Raises:
             ActionError: with the last thing a service wrote, when it does not come up.
         """
-        for service in services:
-            self._start(service, commit)
+        for output, service in [(self._launch(service, commit), service) for service in services]:
+            self._await(service, output)
 
     def deploy(self, service: str, commit: str) -> Deploy:
         """Restart one service from ``commit``. Its callers wait out the moment in between."""
         at, old = now(), self._running.pop(service)
         _stop(old.process)
-        self._start(service, commit)
+        self._await(service, self._launch(service, commit))
         return Deploy(service, commit, at, self._running[service].instance, old.instance)
 
     def stop(self) -> None:
-        """Stop every process, callers first."""
-        while self._running:
-            _stop(self._running.popitem()[1].process)
+        """Stop every process this shop started."""
+        running, self._running = list(self._running.values()), {}
+        for each in running:
+            each.process.terminate()
+        for each in running:
+            _stop(each.process)
 
     def url(self, service: str) -> str:
         """Where ``service`` listens."""
         return f"http://127.0.0.1:{self._ports[service]}"
 
-    def _start(self, service: str, commit: str) -> None:
+    def _launch(self, service: str, commit: str) -> Path:
+        """Start one process; the file it writes to is returned."""
         self._starts[service] += 1
         instance = f"{service}-{self._starts[service]}"
         output = self._prepared("output") / f"{instance}.txt"
@@ -108,10 +111,10 @@ class Shop:
                 stderr=subprocess.STDOUT,
             )
         self._running[service] = _Running(process, instance)
-        self._await(service, process, output)
+        return output
 
-    def _await(self, service: str, process: subprocess.Popen[bytes], output: Path) -> None:
-        deadline = time.monotonic() + _START_DEADLINE_S
+    def _await(self, service: str, output: Path) -> None:
+        process, deadline = self._running[service].process, time.monotonic() + _START_DEADLINE_S
         while not _accepts(self._ports[service]):
             if process.poll() is not None or time.monotonic() > deadline:
                 said = output.read_text(errors="replace").strip().splitlines()[-1:]
@@ -161,8 +164,7 @@ def _accepts(port: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+    process.terminate()  # requests under way are finished first
     try:
         process.wait(_STOP_DEADLINE_S)
     except subprocess.TimeoutExpired:
