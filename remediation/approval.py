@@ -54,8 +54,10 @@ def reject(
     """``by`` turns a proposal down, with one of the fixed reasons.
 
     Raises:
+        ValueError: ``reason`` is not one of them.
         PolicyError: the policy does not count ``by`` among the approvers, or somebody answered already.
     """
+    reason = RejectReason(reason)
     _require_approver(_rule_for(policy, request), by, roles)
     review = forge.review(pull_request.number, Verdict.rejected, by)
     return Feedback(
@@ -64,7 +66,7 @@ def reject(
         verdict=Verdict.rejected,
         by=by,
         at=review.at,
-        reason=RejectReason(reason),
+        reason=reason,
         true_service=true_service,
         true_change=true_change,
         comment=comment,

@@ -79,6 +79,14 @@ def touched_service(incident: Incident, diagnosis: Diagnosis, proposal: Proposal
     return str(own or (likeliest.service if likeliest else incident.service))
 
 
+def opened_before(forge: LocalForge, incident: Incident, proposal: Proposal) -> PullRequest | None:
+    """The pull request a proposal has already, in whatever state; None before it is opened."""
+    if needs_a_person(proposal):
+        return None
+    branch = branch_of(incident, proposal)
+    return next((known for known in forge.find(incident.id) if known.branch == branch), None)
+
+
 def open_pull_request(
     forge: LocalForge,
     base: str,
@@ -100,10 +108,9 @@ def open_pull_request(
     if by_hand:
         raise ActionError(by_hand)
     # Search before create: once its pull request exists, the revert need not be possible any more.
-    branch = branch_of(incident, proposal)
-    for known in forge.find(incident.id):
-        if known.branch == branch:
-            return known
+    known = opened_before(forge, incident, proposal)
+    if known is not None:
+        return known
     action = RevertCommitAction(forge, base)
     plan = action.plan(incident, diagnosis, proposal)
     failed = failures(plan.checks)

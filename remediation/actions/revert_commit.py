@@ -86,6 +86,11 @@ class RevertCommitAction:
         """The tree of the base branch without what ``commit`` did. Of a merge, what it brought to its first parent."""
         git = self.forge.git
         parents = git.run("rev-list", "--parents", "-n", "1", commit).split()[1:]
+        if not parents:
+            raise ProposalError(
+                f"commit {commit[:12]} has no commit before it here: it is the first one, or the clone is shallow; "
+                "fetch the whole history (git fetch --unshallow)"
+            )
         mainline = ("-m", "1") if len(parents) > 1 else ()
         with git.worktree(base_commit) as checkout:
             result = checkout.try_run("revert", "--no-commit", "--no-edit", *mainline, commit)

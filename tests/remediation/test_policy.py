@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from data.domain import Outcome, Severity
 from data.errors import PolicyError
-from remediation.policy import ActionKind, ActionRequest, Policy, decide, load_policy, load_policy_or_refuse
+from remediation.policy import (
+    ActionKind,
+    ActionRequest,
+    Approvers,
+    Budget,
+    Policy,
+    Rule,
+    decide,
+    load_policy,
+    load_policy_or_refuse,
+)
 
 
 def ask(action: str = "open_pull_request", **more: object) -> ActionRequest:
@@ -142,3 +152,20 @@ def test_no_rules_never_act(action, severity, confidence, service, environment):
     empty = Policy(version=1, rules=())
     request = ask(action, severity=severity, confidence=confidence, service=service, environment=environment)
     assert decide(empty, request).outcome is Outcome.refuse
+
+
+def test_the_example_in_the_documentation_works(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    mine = policy(tmp_path, example)
+    assert decide(mine, ask(service="payments")).outcome is Outcome.refuse
+    assert decide(mine, ask("merge", environment="staging", confidence=0.95)).outcome is Outcome.act
+    assert decide(mine, ask("merge")).outcome is Outcome.ask
+    assert decide(mine, ask("scale")).outcome is Outcome.refuse
+
+
+def test_every_key_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    keys = {*Policy.model_fields, *Rule.model_fields, *Approvers.model_fields, *Budget.model_fields} - {"problem"}
+    assert [key for key in sorted(keys) if key not in text] == []
+    assert [kind for kind in ActionKind if f"`{kind}`" not in text] == []

@@ -26,10 +26,10 @@ def test_one_line_is_one_line(text):
 def test_markdown_leaves_nothing_that_acts(text):
     shown = markdown(text, ["E1"])
     assert len(shown.splitlines()) <= 1
-    bare = re.sub(r"\\.", "", shown)
+    bare = re.sub(r"\\.", "·", shown)
     assert not re.search(r"[`*<>|~$]", bare)
     assert "](" not in bare
-    assert not re.search(r"[@#]\w*(?<=[@#])[\w]", re.sub(r"#(?!\d)", "", bare))
+    assert not re.search(r"@\w|#\d", bare)
     assert "://" not in shown
     assert not re.match(r"[#+=/-]", shown)
 
