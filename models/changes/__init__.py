@@ -24,15 +24,15 @@ from models.changes.substance import substance_signals
 
 __all__ = ["ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
 
-# Before any evidence. A flag's or setting's content is seldom recorded; a deploy is blamed through its commits.
+# Before any evidence. Code is reviewed and tested, settings and flags less; what a bare deploy carried is unknown.
 PRIOR = {
     ChangeKind.commit: 0.0,
-    ChangeKind.deploy: 0.3,
-    ChangeKind.flag: 0.0,
+    ChangeKind.deploy: 0.8,
+    ChangeKind.flag: 0.4,
     ChangeKind.config: 0.8,
     ChangeKind.infrastructure: 0.0,
 }
-CARRIES_A_RECORDED_COMMIT = -3.0
+CARRIES_A_RECORDED_COMMIT = -3.5
 UNKNOWN_DIFF = -0.3
 
 

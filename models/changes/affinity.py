@@ -20,7 +20,7 @@ from models.changes.signal import Signal
 from models.changes.words import stems, vocabulary, vocabulary_of
 
 MECHANISM_WEIGHT, WORD_WEIGHT, IDENTIFIER_WEIGHT = 2.6, 1.2, 1.2
-BOTH_NUMBERS, ONE_NUMBER = 2.0, 0.6
+BOTH_NUMBERS, REMOVED_NUMBER, ONE_NUMBER = 2.0, 1.0, 0.6
 SHORTEST_IDENTIFIER = 8
 FOCUSED_STEMS = 10
 EXPLAINED = 0.4
@@ -220,7 +220,18 @@ def _numbers(touched: Touched, complaint: Complaint) -> Signal:
             return Signal(BOTH_NUMBERS, f"a metric moved from {old:g} to {new:g}, as this change's value did")
         if _telling(new) and any(math.isclose(new, n, rel_tol=1e-6) for n in complaint.numbers):
             return Signal(ONE_NUMBER, f"the symptoms name the number {new:g}, which it sets")
+    for number in _numbers_removed(touched.diff):
+        if number in complaint.numbers:
+            return Signal(REMOVED_NUMBER, f"the symptoms name the number {number:g}, which it removes")
     return Signal(0.0, "")
+
+
+def _numbers_removed(diff: Diff | None) -> tuple[float, ...]:
+    """The telling numbers in lines removed that no added line holds."""
+    if diff is None:
+        return ()
+    before, after = ({n for line in lines for n in numbers_in(line)} for lines in (diff.removed, diff.added))
+    return tuple(sorted(n for n in before - after if _telling(n)))
 
 
 def _near(value: float, level: float) -> bool:

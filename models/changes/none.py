@@ -26,6 +26,10 @@ _INTERNAL_HOST = re.compile(r"(\.svc|\.local|\.internal|\.cluster\.local|\.lan|\
 _SERVER_ERROR = re.compile(
     r"\b50[0234]\b|unavailable|internal ?error|bad gateway|gateway time|timed? ?out", re.IGNORECASE
 )
+_PER_REQUEST = re.compile(r"per_?(request|call|trace|order|pod|host|instance)", re.IGNORECASE)
+_DEMAND = re.compile(
+    r"(views|visits|visitors|sessions|logins|orders|events).*(per_?|/)(s|sec|second|min)", re.IGNORECASE
+)
 _CAPACITY_LOSS = re.compile(
     r"(available|ready|healthy)_(replicas|nodes|hosts|instances)|nodes_ready|\bup\b", re.IGNORECASE
 )
@@ -68,7 +72,7 @@ def _texts(weighed: Sequence[tuple[Symptom, float]]) -> list[Signal]:
 def _outside_host(weighed: Sequence[tuple[Symptom, float]], context: ChangeContext) -> Signal:
     """A server error that names a host outside the known services."""
     known = {service.lower() for service in (*context.graph.services, *context.service_probabilities)}
-    tellers = {}
+    tellers: dict[str, float] = {}
     for symptom, weight in weighed:
         for host in _HOST.findall(symptom.text) if symptom.kind != "metric" else ():
             ours = _INTERNAL_HOST.search(host) or any(part in known for part in host.lower().split("."))
@@ -123,12 +127,16 @@ def traffic_ratios(symptoms: Sequence[Symptom]) -> dict[str, float]:
     """For each service with a request rate among its symptoms, the largest rise of one (after / before)."""
     ratios: dict[str, float] = {}
     for symptom in symptoms:
-        if symptom.kind != "metric" or kind_of(symptom.name) is not Kind.traffic or _per_request(symptom):
+        if symptom.kind != "metric" or not _is_demand(symptom.name):
             continue
         if symptom.levels and symptom.levels[0] > 0:
             ratios[symptom.service] = max(ratios.get(symptom.service, 0.0), symptom.levels[1] / symptom.levels[0])
     return ratios
 
 
-def _per_request(symptom: Symptom) -> bool:
-    return bool(re.search(r"per_?(request|call|trace|order)", symptom.name, re.IGNORECASE))
+def _is_demand(name: str) -> bool:
+    """Whether a metric counts what is asked of a service: requests, or anything else counted by the second."""
+    if _PER_REQUEST.search(name):
+        return False
+    kind = kind_of(name)
+    return kind is Kind.traffic or (kind is Kind.other and bool(_DEMAND.search(name)))

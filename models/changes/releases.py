@@ -17,6 +17,8 @@ _MINUTE = timedelta(minutes=1)
 FADE, FADE_MINUTES = 0.8, 30.0
 # A flag or a setting acts at once, so time that passed well tells more than it does for code.
 FADE_IMMEDIATE = 1.2
+COINCIDENT, COINCIDENT_MINUTES = 0.5, 3.0
+_IMMEDIATE = (ChangeKind.flag, ChangeKind.config, ChangeKind.infrastructure)
 # The onset is an estimate, so a change a little after it is not excluded.
 TOLERANCE_MINUTES, LATE_PER_MINUTE, LATE_WORST = 1.5, 0.4, 3.0
 NAMED, CARRIED, NEVER_DEPLOYED = 0.8, 0.0, -1.5
@@ -105,7 +107,9 @@ def _gap(change: Change, effect: Effect, context: ChangeContext) -> Signal:
         return Signal(
             -min(0.5 + LATE_PER_MINUTE * late, LATE_WORST), f"it took effect {-minutes:.0f} min after {start}"
         )
-    immediate = change.kind in (ChangeKind.flag, ChangeKind.config)
+    immediate = change.kind in _IMMEDIATE
+    if immediate and minutes <= COINCIDENT_MINUTES:
+        return Signal(COINCIDENT, f"it acts at once, and did so {max(minutes, 0):.0f} min before {start}")
     fade = FADE_IMMEDIATE if immediate else FADE
     return Signal(
         -fade * math.log1p(max(minutes, 0.0) / FADE_MINUTES), f"it took effect {max(minutes, 0):.0f} min before {start}"

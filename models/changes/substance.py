@@ -28,6 +28,7 @@ GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("a limit", r"\blimit\b|maximum_?size|max_?(entries|size|conns?|items)|rate_?limit|throttle"),
         ("error handling", r"\b(catch|except|rescue|recover|finally)\b|if err\b"),
         ("the release of a resource", r"\bclose\(|defer |dispose|\bwith (open|closing|session)|release\("),
+        ("waiting for a result", r"\bawait\b|\.(join|wait|get|result)\(\)|<-\s*done"),
         ("a transaction", r"transaction|\batomic\b|rollback"),
         ("input validation", r"validat|sanitiz|\bassert\b|\brequire[sd]?\("),
         ("a cache", r"cache\b|memoiz|lru_"),

@@ -1,9 +1,10 @@
 """Invented incidents: in how many is the guilty change named, or its absence?
 
 Each case (``change_cases/*.yaml``) is an alert, what the telemetry shows, and recent changes of which one is guilty
-or none; innocent ones stand beside it, and a working day's noise is added to all. ``seen`` and ``unseen`` were
-written before the first weight was chosen, ``hard`` after it to break what there was, and ``fresh`` after the last
-repair: nothing was changed in answer to ``fresh``, so of the four its figure is the honest one.
+or none; innocent ones stand beside it, and a working day's noise is added to all. The sets were written one after
+the other, each before what it then led to: ``seen`` and ``unseen`` before the first weight was chosen, ``hard`` and
+``fresh`` to break what there was (6 of 14 and 11 of 16 were right at first sight), ``last`` after the last repair.
+Nothing was changed in answer to ``last``; keep it so, and its figure stays the honest one.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ NOISE: list[dict[str, Any]] = [
     {"id": "n-lint", "minutes": 3, "summary": "style: run the formatter", "file": "src/util/format.py"},
 ]
 # At least so many are right; a floor under what was measured, for the day a change makes it worse.
-FLOORS = {"seen": 0.85, "unseen": 0.85, "hard": 0.8, "fresh": 0.5}
+FLOORS = {"seen": 0.85, "unseen": 0.85, "hard": 0.85, "fresh": 0.85, "last": 0.7}
 
 
 def incidents(name: str) -> list[dict[str, Any]]:

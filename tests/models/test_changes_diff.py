@@ -1,0 +1,142 @@
+"""How diffs, words and files are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.changes.context import Symptom
+from models.changes.diff import numbers_in, parse_diff
+from models.changes.files import kind_of_file, largest_step
+from models.changes.releases import same_commit
+from models.changes.signal import total
+from models.changes.substance import substance_signals
+from models.changes.words import stem, stems, vocabulary
+
+
+@pytest.mark.parametrize(
+    "forms", ["cache caches cached caching", "retry retries retried", "exhaust exhausted exhaustion"]
+)
+def test_forms_of_a_word_have_one_stem(forms: str) -> None:
+    assert len({stem(word) for word in forms.split()}) == 1
+
+
+def test_names_and_prose_meet() -> None:
+    assert set(stems("maxIdleConns")) == set(stems("max_idle_connections"))
+    assert stem("timeout") in vocabulary("time out")
+    assert set(stems("HTTPServerError")) == {stem("http"), stem("server"), stem("error")}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("15 * time.Second", 15.0),
+        ("5m", 300.0),
+        ("200ms", 0.2),
+        ("512Mi", 512 * 2**20),
+        ("1_000", 1000.0),
+        ("size: 40", 40.0),
+    ],
+)
+def test_numbers_with_units(text: str, expected: float) -> None:
+    assert numbers_in(text) == (pytest.approx(expected),)
+
+
+def test_a_unit_edit_is_a_value_edit() -> None:
+    (edit,) = parse_diff("-ttl: 15m\n+ttl: 15s").edits
+    assert edit.numbers == ((900.0, 15.0),)
+    assert edit.largest_ratio == pytest.approx(1 / 60)
+
+
+def test_layout_and_comments_change_nothing() -> None:
+    assert parse_diff("-  a(b,c)\n+a(b, c)").formatting_only
+    assert parse_diff("-// old words\n+// new words").removed == ()
+    assert total(substance_signals(parse_diff("-  a(b,c)\n+a(b, c)"))) < -2
+    assert total(substance_signals(parse_diff("-# old words\n+# new words"))) < -2
+
+
+def test_file_headers_are_not_content() -> None:
+    diff = parse_diff("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a = 1\n+a = 2")
+    assert (diff.removed, diff.added) == (("a = 1",), ("a = 2",))
+
+
+def test_reordered_statements_are_seen() -> None:
+    diff = parse_diff("-lock(a)\n-lock(b)\n+lock(b)\n+lock(a)")
+    assert diff.moved_only
+    assert any("order of statements" in s.reason for s in substance_signals(diff))
+
+
+@pytest.mark.parametrize(
+    ("diff", "why"),
+    [
+        ("-if user is None:\n-    return\n send(user.mail)", "check for a missing value"),
+        ("-with lock:\n-    write()\n+write()", "a lock"),
+        ("-for row in rows:\n-    out.append(row.name)\n+for row in rows:\n+    out.append(db.query(row.id))", "loop"),
+        ("-pool_size = 50\n+pool_size = 5", "lowers a number 10 times"),
+        ("+DROP INDEX by_owner;", "drops"),
+        ('-q = match("title", text)\n+q = match("name", text)', "others may rely on"),
+        ("+while True:\n+    poll()", "without a bound"),
+        ("-  await save(x)\n+  save(x)", "waiting for a result"),
+    ],
+)
+def test_risks_are_named(diff: str, why: str) -> None:
+    risks = [s for s in substance_signals(parse_diff(diff)) if s.weight > 0]
+    assert any(why in s.reason for s in risks), risks
+
+
+def test_a_helper_extracted_is_no_risk() -> None:
+    diff = (
+        "-  body = encode(order)\n-  send(body)\n+  send(body_of(order))\n+def body_of(order):\n+  return encode(order)"
+    )
+    assert total(substance_signals(parse_diff(diff))) < 0
+
+
+def test_raising_a_capacity_is_less_risky_than_lowering_it() -> None:
+    lower, raise_ = (
+        total(substance_signals(parse_diff(f"-max_threads: {a}\n+max_threads: {b}"))) for a, b in ((80, 8), (8, 80))
+    )
+    assert lower > raise_ > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("docs/flags.md", "documentation"),
+        ("pkg/money/convert_test.go", "tests"),
+        ("src/test/java/CartTest.java", "tests"),
+        (".github/workflows/build.yml", "continuous integration"),
+        ("go.mod", "dependencies"),
+        ("db/migrations/0001_init.sql", "the database schema"),
+        ("deploy/cart/values.yaml", "configuration"),
+        ("services/cart/latest.py", "code"),
+    ],
+)
+def test_files_by_their_names(path: str, kind: str) -> None:
+    assert kind_of_file(path)[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "step"),
+    [("v5.5.4", "v5.5.5", "patch"), ("v1.2.0", "v1.3.0", "minor"), ("2.9.1", "3.0.0", "major")],
+)
+def test_version_steps(before: str, after: str, step: str) -> None:
+    assert largest_step([f"-lib {before}", f"+lib {after}", "-same 1.0.0", "+same 1.0.0"]) == step
+
+
+def test_abbreviated_commits_are_the_same_commit() -> None:
+    assert same_commit("0123456789abcdef", "0123456")
+    assert not same_commit("0123456789abcdef", "012345")
+    assert not same_commit("0123456789abcdef", "fedcba9")
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("rose from 12 to 480", (12.0, 480.0)),
+        ("latency_p99_ms of cart rose from 182 ms to 1,279 ms at 15:03Z", (182.0, 1279.0)),
+        ("fell from 0.969 to 0.549", (0.969, 0.549)),
+        ("fell from 2,100 s to -2,040 s", (2100.0, -2040.0)),
+        ("vanished", None),
+    ],
+)
+def test_levels_of_a_metric_symptom(text: str, levels: tuple[float, float] | None) -> None:
+    assert Symptom("cart", "metric", "m", text).levels == levels
