@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from data.datasets import Case, Truth
-from data.domain import Alert
+from data.domain import Alert, ChangeKind
 from data.errors import InputError
 from data.telemetry import Telemetry
 from models.baselines import BASELINES, Baseline
@@ -72,7 +72,7 @@ class Evaluation:
 def default_rankers() -> dict[str, Ranker]:
     """Ours first, then the trivial ones."""
     return {"qai": rank_with_qai, **{name: _plain(score) for name, score in BASELINES.items()},
-            "latest_change": rank_latest_change}  # fmt: skip
+            "latest_deploy": rank_latest_deploy}  # fmt: skip
 
 
 def rank_with_qai(alert: Alert, telemetry: Telemetry) -> Answer:
@@ -88,11 +88,17 @@ def rank_with_qai(alert: Alert, telemetry: Telemetry) -> Answer:
     )
 
 
-def rank_latest_change(alert: Alert, telemetry: Telemetry) -> Answer:
-    """Blames the last change before the alert, as people in a hurry do. It ranks no services."""
-    before = [change for change in telemetry.changes if change.timestamp <= alert.fired_at]
-    latest = max((c.timestamp for c in before), default=None)
-    return Answer({}, changes={change.id: float(change.timestamp == latest) for change in before})
+def rank_latest_deploy(alert: Alert, telemetry: Telemetry) -> Answer:
+    """Blames the last deploy before the alert, as people in a hurry do: the commit it carried, where that is known.
+
+    Without deploys the last change is blamed. It ranks no services.
+    """
+    before = sorted((c for c in telemetry.changes if c.timestamp <= alert.fired_at), key=lambda c: (c.timestamp, c.id))
+    deploys = [change for change in before if change.kind is ChangeKind.deploy]
+    if not before:
+        return Answer({}, changes={})
+    blamed = (deploys or before)[-1]
+    return Answer({}, changes={blamed.commit or blamed.id: 1.0})
 
 
 def _plain(score: Baseline) -> Ranker:
@@ -172,7 +178,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     for name, outcomes in evaluation.outcomes.items():
         if any(outcome.change for outcome in outcomes):
             changes[name] = _change_summary(outcomes)
-        if name != "latest_change":
+        if name != "latest_deploy":
             methods[name] = _service_summary(outcomes)
     return {
         "cases": evaluation.cases,

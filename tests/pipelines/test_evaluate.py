@@ -13,7 +13,7 @@ from data.datasets import Case, Truth
 from data.domain import Alert, Change, ChangeKind
 from data.errors import InputError
 from data.telemetry import Metrics, SeriesKey, Telemetry, to_datetime64
-from pipelines.evaluate import Answer, evaluate, rank_latest_change, rank_with_qai, summarise
+from pipelines.evaluate import Answer, evaluate, rank_latest_deploy, rank_with_qai, summarise
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 ALERT = Alert(id="x", source="test", service="a", title="", fired_at=T0, group="x")
@@ -121,12 +121,15 @@ def test_loading_is_timed_apart_from_ranking() -> None:
     assert evaluation.outcomes["oracle"][0].milliseconds < 40
 
 
-def test_the_latest_change_before_the_alert_is_blamed() -> None:
-    def change(name: str, minutes: int) -> Change:
-        return Change(id=name, kind=ChangeKind.commit, timestamp=T0 + timedelta(minutes=minutes))
+def test_the_last_deploy_before_the_alert_is_blamed_by_its_commit() -> None:
+    def change(name: str, minutes: int, kind: ChangeKind = ChangeKind.deploy, commit: str | None = None) -> Change:
+        return Change(id=name, kind=kind, timestamp=T0 + timedelta(minutes=minutes), commit=commit)
 
-    telemetry = Telemetry(changes=(change("old", -9), change("last", -1), change("after", 2)))
-    assert rank_latest_change(ALERT, telemetry).changes == {"old": 0.0, "last": 1.0}
+    commit = change("c1", -1, ChangeKind.commit)
+    deploys = (change("d1", -9, commit="c0"), change("d2", -2, commit="c7"), change("d3", 2, commit="c9"))
+    assert rank_latest_deploy(ALERT, Telemetry(changes=(commit, *deploys))).changes == {"c7": 1.0}
+    assert rank_latest_deploy(ALERT, Telemetry(changes=(commit,))).changes == {"c1": 1.0}
+    assert rank_latest_deploy(ALERT, Telemetry()).changes == {}
 
 
 def test_our_own_investigation_can_be_asked() -> None:

@@ -50,7 +50,7 @@ def test_json_is_one_object_with_every_method(recordings: Path) -> None:
     assert report["methods"]["n_sigma"]["ece"] is None
     assert report["methods"]["qai"]["ms_per_case"] > 0
     assert report["peak_memory_mb"] > 0
-    assert report["changes"] == {} or report["changes"].keys() <= {"qai", "latest_change"}
+    assert report["changes"] == {} or report["changes"].keys() <= {"qai", "latest_deploy"}
 
 
 def test_the_table_names_every_method_and_the_delay(recordings: Path) -> None:
