@@ -14,6 +14,7 @@ from data.domain import EvidenceKind
 class Channel(StrEnum):
     """One way in which a service may look like the cause. Scores are comparable within a channel, not across."""
 
+    blame = "blame"
     latency = "latency"
     errors = "errors"
     cpu = "cpu"

@@ -10,19 +10,22 @@ All arithmetic is on whole (K, T) arrays; the cost is linear in series x samples
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
-from models.indicators import Kind, direction_of, kind_of
+from data.telemetry import Floats, Metrics, SeriesKey, Times, to_datetime64
+from models.indicators import Kind, closeness, direction_of, kind_of
 
 # Older samples say little about what is normal now, and bound the cost.
 MAX_BASELINE_SAMPLES = 600
 # Fewer samples than this are no baseline: the spread of two or three points is mostly luck.
 MIN_BASELINE_SAMPLES = 4
+# What was the case just before the onset: long enough for a median, short enough to be "just before".
+RECENT_SAMPLES, RECENT_S = 3, 60.0
 # A change of 3 % of the level is ordinary for any operational metric, however steady it was before.
 LEVEL_SHARE = 0.03
 # Beyond this a larger score only says that the baseline was quieter, not that the fault is nearer.
@@ -48,8 +51,10 @@ class ChangeScores:
     Attributes:
         base, now: the level before the onset and in the incident window, in the series' own unit (a counter's
             is its growth between samples); NaN where there were too few samples to tell.
+        change: how far ``now`` lies from ``base`` and from the minutes just before the onset, whichever is
+            nearer: what had changed before the onset is not the incident. 0 where it lies between them.
         scale: ordinary variation, same unit.
-        z: ``(now - base) / scale``, signed, within +-``MAX_SCORE``; 0 where it cannot be told.
+        z: ``change / scale``, signed, within +-``MAX_SCORE``; 0 where it cannot be told.
         harm: ``z`` where the change is in the direction that harms (a fall of availability, a rise of
             latency), a discounted share of it where not; never negative.
         vanished: series that were regular before the onset and have no sample since.
@@ -59,6 +64,7 @@ class ChangeScores:
     kinds: tuple[Kind, ...]
     base: Floats
     now: Floats
+    change: Floats
     scale: Floats
     z: Floats
     harm: Floats
@@ -79,17 +85,38 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     base, spread, deviation, n_before = _summary(before)
     now, _, _, n_now = _summary(window)
     enough = (n_before >= MIN_BASELINE_SAMPLES) & (n_now > 0)
-    # A series that is zero most of the time has a median of zero whatever happens; its mean still moves.
-    sparse = enough & (base == 0.0) & (now == 0.0)
-    if sparse.any():
-        now = np.where(sparse, _mean(window), now)
+    # Half median, half mean: faults that come in bursts leave the median alone, and one wild sample moves the mean.
+    now = 0.5 * now + 0.5 * _mean(window)
     base = np.where(enough, base, np.nan)
-    scale = _scale(base, now, spread, deviation, [key.metric for key in metrics.keys])
-    z = np.where(enough, (now - base) / scale, 0.0)
+    scale = _scale(now, base, spread, deviation, level_of(base, metrics.keys), [key.metric for key in metrics.keys])
+    change = np.where(enough, _lasting_change(now, base, before, times[first:cut]), 0.0)
+    z = change / scale
     z = np.clip(np.nan_to_num(z, nan=0.0, posinf=MAX_SCORE, neginf=-MAX_SCORE), -MAX_SCORE, MAX_SCORE)
     kinds = tuple(kind_of(key.metric, key.unit) for key in metrics.keys)
     vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * before.shape[1])) & (window.shape[1] >= 3)
-    return ChangeScores(metrics.keys, kinds, base, now, scale, z, _harm(z, metrics.keys), vanished)
+    return ChangeScores(metrics.keys, kinds, base, now, change, scale, z, _harm(z, metrics.keys), vanished)
+
+
+def level_of(middle: Floats, keys: Sequence[SeriesKey]) -> Floats:
+    """How large a series usually is. An availability of 99.9 % is large by its failures, 0.1 %, not by its successes."""
+    level = np.abs(middle)
+    share = np.array([kind_of(key.metric, key.unit) is Kind.availability for key in keys], dtype=bool)
+    whole = np.where(level > 1.0, 100.0, 1.0)
+    return np.asarray(np.where(share & (level <= whole), whole - level, level))
+
+
+def _lasting_change(now: Floats, base: Floats, before: Floats, times: Times) -> Floats:
+    """``now - base``, or ``now`` less the level just before the onset where that is nearer and of the same sign."""
+    if not len(times):
+        return np.zeros(len(now))
+    recent_from = int(np.searchsorted(times, times[-1] - np.timedelta64(int(RECENT_S * 1e6), "us"), side="right"))
+    recent = _summary(before[:, min(recent_from, len(times) - RECENT_SAMPLES) if len(times) > RECENT_SAMPLES else 0 :])[
+        0
+    ]
+    far, near = now - base, now - np.where(np.isfinite(recent), recent, base)
+    return np.asarray(
+        np.nan_to_num(np.where(far * near > 0, np.sign(far) * np.minimum(np.abs(far), np.abs(near)), 0.0))
+    )
 
 
 def as_rates(series: Floats, n_before: int) -> Floats:
@@ -140,7 +167,7 @@ def _mean(series: Floats) -> Floats:
     return np.asarray(np.where(count > 0, np.nansum(series, axis=1) / np.maximum(count, 1), np.nan))
 
 
-def _scale(base: Floats, now: Floats, spread: Floats, deviation: Floats, names: list[str]) -> Floats:
+def _scale(now: Floats, base: Floats, spread: Floats, deviation: Floats, level: Floats, names: list[str]) -> Floats:
     """Ordinary variation of each series: the largest of four estimates.
 
     * the inter-quartile range / 1.35 (the standard deviation, were it normal): not moved by outliers;
@@ -149,14 +176,14 @@ def _scale(base: Floats, now: Floats, spread: Floats, deviation: Floats, names: 
     * a tenth of the middle scale among the series of the same name: what is ordinary for the neighbours is
       not extraordinary here. It decides for series that were constant, or zero, before.
     """
-    own = np.fmax(np.fmax(spread / 1.35, 0.3 * deviation), LEVEL_SHARE * np.abs(base))
+    own = np.fmax(np.fmax(spread / 1.35, 0.3 * deviation), LEVEL_SHARE * level)
     own = np.nan_to_num(own)
     if not len(own):
         return own
     _, group = np.unique(np.asarray(names, dtype=str), return_inverse=True)
     scale = np.fmax(own, 0.1 * _middle_by_group(own, group)[group])
-    # Constant at zero, and so are all its namesakes: only the size of the change itself is left to go by.
-    return np.where(scale > 0, scale, np.fmax(np.abs(np.nan_to_num(now)) / 10.0, 1e-12))
+    # Constant at its best or at zero, and so are all its namesakes: there is only that it changed to go by.
+    return np.where(scale > 0, scale, np.fmax(np.abs(np.nan_to_num(now - base)) / 10.0, 1e-12))
 
 
 def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
@@ -168,4 +195,5 @@ def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
 def _harm(z: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
     towards = np.array([direction_of(key.metric, key.unit) for key in keys], dtype=float)
     # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none.
-    return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards)))
+    harm = np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards))
+    return np.asarray(harm * np.array([closeness(key.metric) for key in keys]))

@@ -90,6 +90,15 @@ def kind_of(name: str, unit: str = "") -> Kind:
     return Kind.latency if by_time or any(re.fullmatch(r"p\d\d+", word) for word in words) else Kind.other
 
 
+# Measured at a caller, or on a host that others share: as much about them as about the service itself.
+_ELSEWHERE = _words("client upstream outbound egress dependency downstream node host machine")
+
+
+def closeness(name: str) -> float:
+    """1 for what is about the service itself, a half for what is as much about its callees or neighbours."""
+    return 0.5 if words_of(name) & _ELSEWHERE else 1.0
+
+
 def direction_of(name: str, unit: str = "") -> int:
     """+1 where a rise harms, -1 where a fall does, 0 where either may."""
     kind = kind_of(name, unit)

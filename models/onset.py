@@ -17,27 +17,34 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.telemetry import Floats, Metrics, Times, to_datetime64
-from models.features import as_rates
+from data.domain import Alert
+from data.telemetry import Floats, Metrics, SeriesKey, Times, to_datetime64
+from models.features import LEVEL_SHARE, as_rates, level_of
 
 # Monitors fire within five minutes of the onset, or within three samples where samples are rarer.
 MAX_DELAY = timedelta(minutes=5)
 MAX_DELAY_SAMPLES = 3
 # How much of the time around the search is looked at, in multiples of the longest delay.
 LOOK_BACK = 3
-LOOK_AHEAD = 1
+# ... and how far past the alert: enough to see that it lasts, too little to see it recover.
+LOOK_AHEAD, LOOK_AHEAD_SAMPLES = timedelta(minutes=2), 2
 # Values this many spreads away count no more than this: one wild sample is no change point.
 CLIP = 5.0
-# The alerting entity certainly shows the trouble; of any other service that is only a hope.
-ALERTING_WEIGHT = 4.0
+# The series the monitor watches certainly shows the trouble, and its entity likely does; of all others together
+# that is a hope. Each group's evidence is brought to at most one before these weights are applied.
+GROUP_WEIGHTS = (1.0, 0.5, 0.25)
+# Less evidence than this (in nats, over a group) is noise.
+DOUBT = 3.0
 MAX_INSTANTS = 128
+# A correlation of neighbours from fewer samples than this is a guess.
+MIN_UNDISTURBED = 16
 
 
 @dataclass(frozen=True)
 class Onset:
     """``at`` is the likeliest instant; ``earliest`` and ``latest`` hold the instants nearly as likely.
 
-    ``strength`` in [0, 1] is the share of the alerting entity's (else all) variation that the cut explains.
+    ``strength`` in [0, 1] says how much evidence there is, and how well its parts agree.
     """
 
     at: datetime
@@ -46,8 +53,8 @@ class Onset:
     strength: float
 
 
-def estimate_onset(blocks: Sequence[Metrics], fired_at: datetime, service: str, as_of: datetime) -> Onset:
-    """The likeliest beginning of what made ``service`` alert at ``fired_at``.
+def estimate_onset(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) -> Onset:
+    """The likeliest beginning of what made ``alert`` fire.
 
     Args:
         blocks: metric series, in one or several tables each with its own clock (spans and logs counted by
@@ -56,22 +63,24 @@ def estimate_onset(blocks: Sequence[Metrics], fired_at: datetime, service: str, 
 
     Without any usable series the alert itself is the best guess, uncertain by the longest delay.
     """
+    fired_at = alert.fired_at
     blocks = [block.before(as_of) for block in blocks if len(block) and len(block.timestamps) > MAX_DELAY_SAMPLES]
-    delay = _longest_delay(blocks)
-    instants = _instants(blocks, fired_at - delay, min(fired_at + delay / 5, as_of))
+    interval = min((sample_interval(block.timestamps) for block in blocks), default=timedelta(0))
+    # By the finest clock: a rare series must not widen the search among the dense ones.
+    delay = max(MAX_DELAY, MAX_DELAY_SAMPLES * interval)
+    ahead = max(LOOK_AHEAD, LOOK_AHEAD_SAMPLES * interval)
+    instants = _instants(blocks, fired_at - delay, min(fired_at + ahead / 2, as_of))
     if not len(instants):
         return Onset(fired_at, fired_at - delay, fired_at, 0.0)
-    total = np.zeros(len(instants))
-    strength = 0.0
+    gains = np.zeros((len(GROUP_WEIGHTS), len(instants)))
     for block in blocks:
-        gain, explained = _evidence(
-            block, instants, fired_at - LOOK_BACK * delay, fired_at + LOOK_AHEAD * delay, service
-        )
-        total += gain
-        strength = max(strength, explained)
+        gains += _evidence(block, instants, (fired_at - LOOK_BACK * delay, fired_at + ahead), alert)
+    most = gains.max(axis=1)
+    total = np.asarray(GROUP_WEIGHTS) @ (gains / (most + DOUBT)[:, None])
     best = int(np.argmax(total))
     # A tenth less evidence than the best is within what noise moves it by.
     near = np.flatnonzero(total >= 0.9 * total[best]) if total[best] > 0 else np.arange(len(instants))
+    strength = float(total[best] / sum(GROUP_WEIGHTS))
     return Onset(_utc(instants[best]), _utc(instants[near[0]]), _utc(instants[near[-1]]), strength)
 
 
@@ -80,12 +89,6 @@ def sample_interval(times: Times) -> timedelta:
     if len(times) < 2:
         return timedelta(0)
     return timedelta(microseconds=float(np.median(np.diff(times).astype("timedelta64[us]").astype(float))))
-
-
-def _longest_delay(blocks: Sequence[Metrics]) -> timedelta:
-    """By the finest clock: a rare series must not widen the search among the dense ones."""
-    intervals = [sample_interval(block.timestamps) for block in blocks]
-    return max(MAX_DELAY, MAX_DELAY_SAMPLES * min(intervals, default=timedelta(0)))
 
 
 def _instants(blocks: Sequence[Metrics], first: datetime, last: datetime) -> Times:
@@ -97,15 +100,15 @@ def _instants(blocks: Sequence[Metrics], first: datetime, last: datetime) -> Tim
     return np.asarray(instants[::step])
 
 
-def _evidence(block: Metrics, instants: Times, first: datetime, last: datetime, service: str) -> tuple[Floats, float]:
-    """For each instant, the log-likelihood gained by cutting there, over all series; and the most a cut explains."""
-    low = int(np.searchsorted(block.timestamps, to_datetime64(first), side="left"))
-    high = int(np.searchsorted(block.timestamps, to_datetime64(last), side="right"))
+def _evidence(block: Metrics, instants: Times, span: tuple[datetime, datetime], alert: Alert) -> Floats:
+    """Log-likelihood gained by cutting at each instant, shape (3, instants): watched series, its entity, all others."""
+    low = int(np.searchsorted(block.timestamps, to_datetime64(span[0]), side="left"))
+    high = int(np.searchsorted(block.timestamps, to_datetime64(span[1]), side="right"))
     if high - low < MAX_DELAY_SAMPLES + 1:
-        return np.zeros(len(instants)), 0.0
+        return np.zeros((len(GROUP_WEIGHTS), len(instants)))
     # Never from the first sample on: a cut there has no before.
     cuts = np.searchsorted(block.timestamps[low:high], instants, side="left")
-    series = _standardised(as_rates(np.ascontiguousarray(block.values[low:high].T), high - low))
+    series = _standardised(as_rates(np.ascontiguousarray(block.values[low:high].T), high - low), block.keys)
     present = np.isfinite(series)
     values = np.where(present, series, 0.0)
     n_before = _cumulative(present.astype(float), cuts)
@@ -115,24 +118,29 @@ def _evidence(block: Metrics, instants: Times, first: datetime, last: datetime, 
     usable = (n_before >= 2) & (n_after >= 1)
     shift = (total - sum_before) / np.maximum(n_after, 1.0) - sum_before / np.maximum(n_before, 1.0)
     gain = np.where(usable, n_before * n_after / np.maximum(n, 1.0) * shift**2, 0.0)
-    around = np.maximum(n, 1.0) * _variance(values, present, n, total) + 1.0  # + 1: a spread's worth of doubt
+    around = np.maximum(n, 1.0) * _variance(values, present) + 1.0  # + 1: a spread's worth of doubt
     explained = np.clip(gain / around, 0.0, 1.0 - 1e-6)
-    likelihood = -0.5 * n * np.log1p(-explained)
+    likelihood = -0.5 * _independent(values, present, n, int(cuts[0])) * np.log1p(-explained)
     # Chance alone gains about the logarithm of the number of places tried.
     likelihood = np.maximum(likelihood - np.log(1.0 + len(instants)), 0.0)
-    ours = np.array([key.service == service for key in block.keys])
-    strength = float(explained[ours if ours.any() else slice(None)].max(initial=0.0))
-    return np.asarray((np.where(ours, ALERTING_WEIGHT, 1.0)[:, None] * likelihood).sum(axis=0)), strength
+    group = np.array([_group(key, alert) for key in block.keys])
+    return np.stack([likelihood[group == g].sum(axis=0) for g in range(len(GROUP_WEIGHTS))])
 
 
-def _standardised(series: Floats) -> Floats:
+def _group(key: SeriesKey, alert: Alert) -> int:
+    if key.service != alert.service:
+        return 2
+    return 0 if key.metric == alert.metric else 1
+
+
+def _standardised(series: Floats, keys: Sequence[SeriesKey]) -> Floats:
     """Each row about its median, in its own spread, clipped."""
     count = np.isfinite(series).sum(axis=1)
     ordered = np.sort(series, axis=1)
     rows = np.arange(len(series))
     at = [np.minimum((q * np.maximum(count - 1, 0)).astype(int), series.shape[1] - 1) for q in (0.25, 0.5, 0.75)]
     low, middle, high = (ordered[rows, i] for i in at)
-    spread = np.fmax((high - low) / 1.35, 0.03 * np.abs(middle))
+    spread = np.fmax((high - low) / 1.35, LEVEL_SHARE * level_of(middle, keys))
     ends = ordered[rows, np.maximum(count - 1, 0)] - ordered[:, 0]
     spread = np.where(spread > 0, spread, ends / CLIP)  # constant but for a few samples
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -141,9 +149,27 @@ def _standardised(series: Floats) -> Floats:
         )
 
 
-def _variance(values: Floats, present: Floats, n: Floats, total: Floats) -> Floats:
-    mean = total / np.maximum(n, 1.0)
-    return np.asarray(((values - np.where(present, mean, 0.0)) ** 2).sum(axis=1, keepdims=True) / np.maximum(n, 1.0))
+def _variance(values: Floats, present: npt.NDArray[np.bool_]) -> Floats:
+    n = np.maximum(present.sum(axis=1, keepdims=True), 1)
+    off = values - np.where(present, values.sum(axis=1, keepdims=True) / n, 0.0)
+    return np.asarray((off**2).sum(axis=1, keepdims=True) / n)
+
+
+def _independent(values: Floats, present: npt.NDArray[np.bool_], n: Floats, undisturbed: int) -> Floats:
+    """How many independent samples each row is worth: n (1 - r) / (1 + r), with r the correlation of neighbours.
+
+    Series that wander would else be full of change points: a one-minute average sampled every second holds
+    each value sixty times. ``r`` is taken from the samples ahead of the search, where there is no fault to see.
+    """
+    if undisturbed < MIN_UNDISTURBED:
+        return n
+    calm, both = values[:, :undisturbed], present[:, 1:undisturbed] & present[:, : undisturbed - 1]
+    around = _variance(calm, present[:, :undisturbed])
+    steps = (np.where(both, np.diff(calm, axis=1), 0.0) ** 2).sum(axis=1, keepdims=True)
+    steps /= np.maximum(both.sum(axis=1, keepdims=True), 1)
+    # Less its own sampling error: what independent samples might show by luck does not count.
+    r = np.clip(1.0 - steps / np.maximum(2.0 * around, 1e-12) - 2.0 / np.sqrt(undisturbed), 0.0, 0.98)
+    return np.asarray(n * (1.0 - r) / (1.0 + r))
 
 
 def _cumulative(values: Floats, cuts: npt.NDArray[np.intp]) -> Floats:

@@ -23,7 +23,7 @@ from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.indicators import Kind
+from models.blame import blame, edge_rows, unexplained_harm
 from models.sentences import CHANNEL_OF, MetricBlock
 
 Indices = npt.NDArray[np.intp]
@@ -52,6 +52,7 @@ class Weights:
 
 DEFAULT = Weights(
     channels={
+        Channel.blame: 2.0,
         Channel.latency: 1.0,
         Channel.errors: 1.0,
         Channel.cpu: 1.0,
@@ -72,7 +73,8 @@ DEFAULT = Weights(
     },
     # Three spreads on one series is ordinary among hundreds of series; elsewhere scores start at one event.
     doubt={
-        **dict.fromkeys(Channel, 9.0),
+        **dict.fromkeys(Channel, 4.0),
+        Channel.blame: 0.1,
         Channel.own_time: 4.0,
         Channel.gap: 4.0,
         Channel.error_origin: 0.5,
@@ -113,7 +115,7 @@ def rank_services(
     """
     channels = list(Channel)
     services = _services(blocks, findings)
-    board = _board(services, channels, graph, blocks, findings)
+    board = _board(alert, services, channels, graph, blocks, findings)
     shares = board**2 / ((board**2).sum(axis=0) + np.array([weights.doubt[c] for c in channels]))
     given = shares * np.array([weights.channels[c] for c in channels])
     given *= _reach(alert.service, graph, services, weights)[:, None]
@@ -138,6 +140,7 @@ def _services(blocks: Sequence[MetricBlock], findings: Sequence[Finding]) -> lis
 
 
 def _board(
+    alert: Alert,
     services: list[str],
     channels: list[Channel],
     graph: ServiceGraph,
@@ -148,41 +151,18 @@ def _board(
     row = {service: i for i, service in enumerate(services)}
     column = {channel: j for j, channel in enumerate(channels)}
     board = np.zeros((len(services), len(channels)))
-    edges = [(row[a], row[b]) for a, b in graph.edges if a in row and b in row]
+    edges = edge_rows(graph, row)
     for block in blocks:
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
         columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
-        harm = _unexplained(block, rows, len(services), np.array(edges, dtype=np.intp).reshape(-1, 2))
-        np.maximum.at(board, (rows, columns), harm)
+        np.maximum.at(board, (rows, columns), unexplained_harm(block.scores, rows, len(services), edges))
+        share = blame(block.scores, rows, services, graph, alert)
+        board[:, column[Channel.blame]] = np.maximum(board[:, column[Channel.blame]], share)
         np.add.at(board[:, column[Channel.vanished]], rows, block.scores.vanished.astype(float))
     for finding in findings:
         at = (row[finding.service], column[finding.channel])
         board[at] = max(board[at], finding.score)
     return board
-
-
-_TRAVELS = {Kind.latency, Kind.error, Kind.availability}
-
-
-def _unexplained(block: MetricBlock, rows: Indices, n_services: int, edges: Indices) -> Floats:
-    """``harm``, where what callees' own change in the same metric accounts for is taken off latency and errors."""
-    scores = block.scores
-    harm = scores.harm.copy()
-    if not len(edges):
-        return harm
-    change = np.abs(np.nan_to_num(scores.now - scores.base)) * (scores.harm > 0)
-    names = np.array(
-        [key.metric if kind in _TRAVELS else "" for key, kind in zip(scores.keys, scores.kinds, strict=True)]
-    )
-    for name in np.unique(names[names != ""]):
-        mine = np.flatnonzero(names == name)
-        degraded = np.zeros(n_services)
-        np.maximum.at(degraded, rows[mine], change[mine])
-        from_callees = np.zeros(n_services)
-        np.maximum.at(from_callees, edges[:, 0], degraded[edges[:, 1]])
-        left = 1.0 - from_callees[rows[mine]] / np.where(change[mine] > 0, change[mine], 1.0)
-        harm[mine] *= np.clip(left, 0.0, 1.0)
-    return harm
 
 
 def _reach(alerting: str, graph: ServiceGraph, services: list[str], weights: Weights) -> Floats:

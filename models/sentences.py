@@ -17,7 +17,7 @@ from models.features import ChangeScores, Period
 from models.indicators import Kind
 
 # Below this many spreads a change is not worth a sentence.
-NOTABLE = 3.0
+NOTABLE = 1.0
 CHANNEL_OF = {
     Kind.latency: Channel.latency,
     Kind.error: Channel.errors,

@@ -73,8 +73,10 @@ def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     child_failed[parent[known & failed]] = True
     table["parent"] = parent
     table["caller"] = np.where(known, service[parent], None)
-    table["own_ms"] = np.maximum(duration - in_children, 0.0)
     table["gap_ms"] = _gaps(parent, service, duration)
+    # A span that only waits for one call to another service has no time of its own: that time is the gap.
+    waits = np.isin(np.arange(len(table)), parent[np.isfinite(table["gap_ms"].to_numpy())])
+    table["own_ms"] = np.where(waits, np.nan, np.maximum(duration - in_children, 0.0))
     table["failed"] = failed
     table["origin"] = failed & ~child_failed
     childless = ~np.isin(np.arange(len(table)), parent)
@@ -263,7 +265,8 @@ def _calls(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
         return []
     expected = table["old"] / roots_before * roots_now
     # Poisson: the spread of a count is its root.
-    score = (table["new"] - expected) / np.sqrt(expected + table["new"] + 1.0)
+    # ... and traffic is burstier than that: a fifth more or less of any call is ordinary.
+    score = (table["new"] - expected) / np.sqrt(expected + table["new"] + 1.0 + (0.2 * expected) ** 2)
     table = table.assign(expected=expected, score=score.abs())
     table = table[table["score"] > 2.0].reset_index()
     return [

@@ -36,7 +36,7 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     graph = seen.graph.merged(traces.graph)
 
     series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
-    onset = estimate_onset(list(series.values()), alert.fired_at, alert.service, as_of)
+    onset = estimate_onset(list(series.values()), alert, as_of)
     period = incident_period(onset, alert, seen, as_of)
     blocks = [MetricBlock(table, change_scores(table, period), source) for source, table in series.items()]
     findings = [*span_findings(traces, period), *log_findings(seen.logs, period, seen.services)]

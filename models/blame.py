@@ -1,0 +1,109 @@
+"""Degradation that callees do not explain, weighed by how much traffic it touches.
+
+A caller is as slow, or fails as often, as what it calls. So from each service's harm (how much its calls
+degraded x how many calls there are) the harm of its callees is taken off; what is left began there. Counting
+whole calls makes services of different size comparable: a big change on a path hardly used cannot explain
+what users see, a small one on the main path can.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from data.domain import Alert
+from data.telemetry import Floats
+from data.topology import ServiceGraph
+from models.features import ChangeScores
+from models.indicators import Kind
+
+TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
+Indices = npt.NDArray[np.intp]
+
+
+def unexplained_harm(scores: ChangeScores, rows: Indices, n_services: int, edges: Indices) -> Floats:
+    """``scores.harm``, where what callees' change in the same metric accounts for is taken off latency and errors.
+
+    Args:
+        rows: the service of each series, shape (K,).
+        edges: (caller, callee) pairs of services, shape (E, 2).
+    """
+    harm = scores.harm.copy()
+    if not len(edges):
+        return harm
+    change = np.abs(scores.change) * (scores.harm > 0)
+    for mine in _travelling(scores).values():
+        degraded = np.zeros(n_services)
+        np.maximum.at(degraded, rows[mine], change[mine])
+        from_callees = np.zeros(n_services)
+        np.maximum.at(from_callees, edges[:, 0], degraded[edges[:, 1]])
+        left = 1.0 - from_callees[rows[mine]] / np.where(change[mine] > 0, change[mine], 1.0)
+        harm[mine] *= np.clip(left, 0.0, 1.0)
+    return harm
+
+
+def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: ServiceGraph, alert: Alert) -> Floats:
+    """Each service's share in what the alerting service suffers, callees' shares taken off; shape (services,).
+
+    1 means that what began there is as much, in requests x change, as all that the alerting service suffers.
+    Only measured where request rates, a call graph and a degraded metric of the alerting service are known;
+    zero elsewhere.
+    """
+    requests = _requests(scores, rows, len(services))
+    if requests is None or not graph or alert.service not in services:
+        return np.zeros(len(services))
+    alerting = services.index(alert.service)
+    edges = edge_rows(graph, {s: i for i, s in enumerate(services)})
+    reached = graph.downstream(alert.service)
+    inside = np.array([service in reached for service in services])
+    best = np.zeros(len(services))
+    for mine in _watched(scores, rows, alerting, alert).values():
+        burden = np.zeros(len(services))
+        towards = np.sign(scores.z[mine]) * (scores.harm[mine] >= np.abs(scores.z[mine]))
+        np.maximum.at(burden, rows[mine], np.abs(scores.change[mine]) * (towards != 0))
+        burden *= requests
+        noise = np.zeros(len(services))
+        np.maximum.at(noise, rows[mine], scores.scale[mine])
+        own = burden.copy()
+        np.subtract.at(own, edges[:, 0], burden[edges[:, 1]])
+        suffered = max(float(burden[alerting]), 3.0 * float(noise[alerting] * requests[alerting]))
+        if suffered > 0:
+            best = np.maximum(best, np.clip(own / suffered, 0.0, 1.5) * inside)
+    return best
+
+
+def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:
+    """The graph's edges as pairs of rows, shape (E, 2); edges of services without telemetry are left out."""
+    pairs = [(row[a], row[b]) for a, b in graph.edges if a in row and b in row]
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+
+
+def _travelling(scores: ChangeScores) -> dict[str, Indices]:
+    """The series of each metric that spreads from callee to caller, by name."""
+    names = np.array([k.metric if kind in TRAVELS else "" for k, kind in zip(scores.keys, scores.kinds, strict=True)])
+    return {str(name): np.flatnonzero(names == name) for name in np.unique(names) if name}
+
+
+def _watched(scores: ChangeScores, rows: Indices, alerting: int, alert: Alert) -> dict[str, Indices]:
+    """The metric the alert names, if it is one that spreads; else those of the alerting service that changed."""
+    travelling = _travelling(scores)
+    if alert.metric in travelling:
+        return {alert.metric: travelling[alert.metric]}
+    return {name: mine for name, mine in travelling.items() if (scores.harm[mine][rows[mine] == alerting] > 3.0).any()}
+
+
+def _requests(scores: ChangeScores, rows: Indices, n_services: int) -> Floats | None:
+    """The usual traffic of each service, by the traffic metric that most services have; None where hardly any has."""
+    traffic = [i for i, kind in enumerate(scores.kinds) if kind is Kind.traffic and scores.base[i] > 0]
+    names = Counter(scores.keys[i].metric for i in traffic)
+    if not names:
+        return None
+    name, _ = min(names.items(), key=lambda item: (-item[1], item[0]))
+    requests = np.zeros(n_services)
+    for i in traffic:
+        if scores.keys[i].metric == name:
+            requests[rows[i]] += scores.base[i]
+    return requests

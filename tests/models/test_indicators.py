@@ -1,0 +1,38 @@
+import pytest
+
+from models.indicators import Kind, closeness, direction_of, kind_of
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "direction"),
+    [
+        ("http_server_duration_p99_ms", Kind.latency, 1),
+        ("PodServerLatencyP90(s)", Kind.latency, 1),
+        ("trace.http.request.errors", Kind.error, 1),
+        ("error_rate_5xx_ratio", Kind.error, 1),
+        ("http_5xx_per_sec", Kind.error, 1),
+        ("availability_Average", Kind.availability, -1),
+        ("PodSuccessRate(%)", Kind.availability, -1),
+        ("CpuUsageRate(%)", Kind.cpu, 1),
+        ("system.cpu.idle", Kind.cpu, -1),
+        ("system.mem.free", Kind.memory, -1),
+        ("node_memory_MemAvailable_bytes", Kind.memory, -1),
+        ("container_memory_working_set_bytes", Kind.memory, 1),
+        ("requests_Sum", Kind.traffic, 0),
+        ("request_queue_depth", Kind.saturation, 1),
+        ("NetworkReceiveBytes", Kind.network, 0),
+        ("fancy_thing", Kind.other, 0),
+    ],
+)
+def test_names_of_any_vendor_are_told_by_their_words(name: str, kind: Kind, direction: int) -> None:
+    assert kind_of(name) is kind
+    assert direction_of(name) == direction
+
+
+def test_a_unit_of_time_decides_where_no_word_does() -> None:
+    assert kind_of("checkout", "ms") is Kind.latency
+    assert kind_of("checkout") is Kind.other
+
+
+def test_what_a_client_or_a_host_measures_is_only_half_about_the_service() -> None:
+    assert closeness("PodClientLatencyP90(s)") < closeness("PodServerLatencyP90(s)")
