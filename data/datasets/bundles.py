@@ -12,21 +12,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.datasets.common import Case, Options, Truth, opaque_id
+from data.datasets.common import Case, Options, Truth, in_order_of_id, opaque_id
 from data.errors import InputError
 from data.sources.bundle import read_alert, read_telemetry
 
 MARKER = re.compile(r"(^|/)alert\.json$")
 HAS_ALERTS = True
+_LABEL = "truth.json"
 
 
 def cases(root: Path, options: Options) -> Iterator[Case]:
     """Every bundle below ``root``."""
-    named = {opaque_id("bundles", path.read_bytes()): path.parent for path in root.rglob("alert.json")}
-    for case_id, folder in sorted(named.items()):
+    folders = sorted(path.parent for path in root.rglob("alert.json"))
+    for case_id, folder in in_order_of_id((_id(folder), folder) for folder in folders):
         alert = read_alert(folder)
         telemetry = options.shown(alert, read_telemetry(folder))
-        yield Case(case_id, "bundles", alert, telemetry, partial(_truth, folder / "truth.json"))
+        yield Case(case_id, "bundles", alert, telemetry, partial(_truth, folder / _LABEL))
+
+
+def _id(folder: Path) -> str:
+    parts = sorted(path for path in folder.iterdir() if path.is_file() and path.name != _LABEL)
+    return opaque_id("bundles", *(path.read_bytes() for path in parts))
 
 
 def _truth(path: Path) -> Truth:

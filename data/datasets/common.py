@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ import pandas as pd
 from data.datasets import DEFAULT_DELAY_S
 from data.domain import Alert
 from data.telemetry import Floats, Metrics, SeriesKey, Telemetry
+
+T = TypeVar("T")
 
 # Recordings without a meaningful wall clock are given one that starts here, so that no date tells cases apart.
 NOMINAL_START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -77,6 +81,16 @@ def opaque_id(dataset: str, *contents: bytes) -> str:
         digest.update(len(content).to_bytes(8, "big"))
         digest.update(content)
     return f"{dataset}-{digest.hexdigest()[:12]}"
+
+
+def in_order_of_id(named: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+    """Sorted by id, so that the order says nothing either; a second recording with the same content gets a suffix."""
+    counts: Counter[str] = Counter()
+    unique = []
+    for case_id, item in named:
+        counts[case_id] += 1
+        unique.append((case_id if counts[case_id] == 1 else f"{case_id}-{counts[case_id]}", item))
+    return sorted(unique, key=lambda pair: pair[0])
 
 
 def alert_on(case_id: str, service: str, fired_at: datetime, metric: str | None = None) -> Alert:

@@ -30,6 +30,7 @@ from data.datasets.common import (
     Truth,
     alert_on,
     from_wide,
+    in_order_of_id,
     nominal_times,
     opaque_id,
     slowest_service,
@@ -45,11 +46,7 @@ _METRIC = "latency"
 
 def cases(root: Path, options: Options) -> Iterator[Case]:
     """Every run of the largest campaign below ``root``."""
-    named = {}
-    for run in _largest_campaign(root):
-        parts = [_recording(run / part) for part in ("baseline", "fault")]
-        named[opaque_id("dycause", *(part.read_bytes() for part in parts))] = run
-    for case_id, run in sorted(named.items()):
+    for case_id, run in in_order_of_id((_id(run), run) for run in sorted(_largest_campaign(root))):
         yield _case(case_id, run, options)
 
 
@@ -61,6 +58,10 @@ def _largest_campaign(root: Path) -> list[Path]:
         if (run / "fault").is_dir():
             campaigns[run.parents[1] if re.fullmatch(r"run\d*", run.name) else run.parent].append(run)
     return max(campaigns.values(), key=len, default=[])
+
+
+def _id(run: Path) -> str:
+    return opaque_id("dycause", *(_recording(run / part).read_bytes() for part in ("baseline", "fault")))
 
 
 def _case(case_id: str, run: Path, options: Options) -> Case:

@@ -25,15 +25,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.datasets.common import Case, Options, Truth, alert_on, opaque_id, without_dead_series
+from data.datasets.common import Case, Options, Truth, alert_on, in_order_of_id, opaque_id, without_dead_series
 from data.datasets.nezha_tables import (
     edges_between,
-    parse_clock,
     read_dependencies,
     read_frontend,
     read_logs,
     read_pod,
     read_spans,
+    reconciled,
     service_of,
     table_index,
 )
@@ -51,8 +51,8 @@ def cases(root: Path, options: Options) -> Iterator[Case]:
     """Every fault of every day below ``root``."""
     for fault_list in sorted(root.rglob("*fault_list.json")):
         day = _Day.read(fault_list)
-        named = {opaque_id("nezha", day.name.encode(), str(t).encode()): i for i, t in enumerate(day.fault_times)}
-        for case_id, position in sorted(named.items()):
+        named = ((opaque_id("nezha", day.name.encode(), str(t).encode()), i) for i, t in enumerate(day.fault_times))
+        for case_id, position in in_order_of_id(named):
             yield _case(case_id, day, position, options)
 
 
@@ -81,7 +81,7 @@ class _Day:
         if front is not None:
             metrics = _together([metrics, front[1]])
         graph = read_dependencies(folder / "metric" / "dependency.csv")
-        times = tuple(_fault_time(fault, metrics, fault_list) for fault in _faults(fault_list))
+        times = tuple(_fault_time(fault, fault_list) for fault in _faults(fault_list))
         return cls(folder.name, folder, fault_list, times, metrics, graph, front[0] if front else None)
 
 
@@ -106,18 +106,13 @@ def _faults(path: Path) -> list[dict[str, Any]]:
         raise InputError(f"is not a fault list: {error!r}", field=str(path)) from error
 
 
-def _fault_time(fault: dict[str, Any], metrics: Metrics, path: Path) -> datetime:
-    """When a fault began. The text wins over the number, as in the metrics, unless only the number is in the day."""
-    moments: list[pd.Timestamp] = []
-    if fault.get("inject_time"):
-        moments.append(parse_clock(pd.Series([str(fault["inject_time"])])).iloc[0])
-    if fault.get("inject_timestamp"):
-        moments.append(pd.Timestamp(float(fault["inject_timestamp"]), unit="s", tz="UTC"))
-    candidates: list[datetime] = [m.to_pydatetime().astimezone(UTC) for m in moments if not pd.isna(m)]
-    if not candidates:
+def _fault_time(fault: dict[str, Any], path: Path) -> datetime:
+    """When a fault began, by the rule of :func:`~data.datasets.nezha_tables.reconciled`."""
+    record = pd.DataFrame({"Time": [fault.get("inject_time")], "TimeStamp": [fault.get("inject_timestamp")]})
+    moment = reconciled(record).iloc[0]
+    if pd.isna(moment):
         raise InputError("every fault needs inject_time or inject_timestamp", field=str(path))
-    first, last = metrics.timestamps[0], metrics.timestamps[-1]
-    return next((m for m in candidates if first <= to_datetime64(m) <= last), candidates[0])
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
 def _together(parts: list[Metrics]) -> Metrics:

@@ -18,6 +18,8 @@ _REPLICA = re.compile(r"-[0-9a-z]{6,10}-[0-9a-z]{5}$")
 _STATEFUL = re.compile(r"-\d+$")
 _TITLE = re.compile(r"^(?P<metric>.*?)\s*(?:\((?P<unit>[^()]*)\))?$")
 _CLOCK = r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*\s*([+-]\d\d:?\d\d)?"
+# A sample is stamped within a few seconds of being taken.
+_JITTER_S = 5.0
 _HOST = re.compile(r"^\d+(\.\d+){3}$|:")
 _SEVERITY = re.compile(r"\b(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL)\b", re.IGNORECASE)
 _PREFIX = re.compile(r"^.*?TraceID:\s*\S+\s+SpanID:\s*\S+\s*", re.DOTALL)
@@ -65,7 +67,7 @@ def _letters(name: str) -> str:
 
 
 def _series(table: pd.DataFrame, service: str, instance: str) -> Metrics:
-    times = _times(table)
+    times = reconciled(table)
     table = table[times.notna()]
     times = times[times.notna()]
     names = [c for c in table.columns if c.lower() not in {"time", "timestamp", "podname", "servicename"}]
@@ -74,12 +76,21 @@ def _series(table: pd.DataFrame, service: str, instance: str) -> Metrics:
     return from_wide(clock, [_key(service, str(name), instance) for name in names], numbers.to_numpy())
 
 
-def _times(table: pd.DataFrame) -> pd.Series:
-    if "Time" in table.columns:
-        times = parse_clock(table["Time"])
-        if times.notna().any():
-            return times
-    return pd.to_datetime(pd.to_numeric(table["TimeStamp"], errors="coerce"), unit="s", utc=True)
+def reconciled(table: pd.DataFrame) -> pd.Series:
+    """The instants of a table that has them as text (``Time``), as epoch seconds (``TimeStamp``), or as both.
+
+    The text wins: some number columns are off by years, some by a minute. Only where the two differ by whole
+    hours is the text taken for local time, and the number for right.
+    """
+    unknown = pd.Series(pd.NaT, index=table.index, dtype="datetime64[us, UTC]")
+    numbers = unknown
+    if "TimeStamp" in table.columns:
+        seconds = pd.to_numeric(table["TimeStamp"], errors="coerce")
+        numbers = pd.to_datetime(seconds, unit="s", utc=True).astype("datetime64[us, UTC]")
+    texts = parse_clock(table["Time"]) if "Time" in table.columns else unknown
+    hours = ((texts.dt.floor("s") - numbers).dt.total_seconds() / 3600).median()
+    local = 0.5 < abs(hours) <= 14 and abs(hours - round(hours)) * 3600 <= _JITTER_S
+    return numbers.fillna(texts) if local else texts.fillna(numbers)
 
 
 def _key(service: str, title: str, instance: str) -> SeriesKey:

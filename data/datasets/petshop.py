@@ -29,6 +29,7 @@ from data.datasets.common import (
     Truth,
     alert_on,
     from_wide,
+    in_order_of_id,
     one_after_the_other,
     opaque_id,
     times_from_epoch,
@@ -45,11 +46,9 @@ HAS_ALERTS = True
 
 def cases(root: Path, options: Options) -> Iterator[Case]:
     """Every issue below ``root``, of whatever scenario and split."""
-    issues = {
-        opaque_id("petshop", (target.parent / "metrics.csv").read_bytes()): target.parent
-        for target in root.rglob("target.json")
-    }
-    for case_id, issue in sorted(issues.items()):
+    issues = sorted(target.parent for target in root.rglob("target.json"))
+    named = ((opaque_id("petshop", (issue / "metrics.csv").read_bytes()), issue) for issue in issues)
+    for case_id, issue in in_order_of_id(named):
         yield _case(case_id, issue, issue.parents[1], options)
 
 

@@ -26,6 +26,7 @@ from data.datasets.common import (
     Truth,
     alert_on,
     from_wide,
+    in_order_of_id,
     one_after_the_other,
     opaque_id,
     slowest_service,
@@ -41,13 +42,13 @@ HAS_ALERTS = False
 
 def cases(root: Path, options: Options) -> Iterator[Case]:
     """Every folder below ``root`` that holds both recordings."""
-    named = {}
-    for anomalous in root.rglob("anomalous.csv"):
-        normal = anomalous.with_name("normal.csv")
-        if normal.exists():
-            named[opaque_id("rcd", normal.read_bytes(), anomalous.read_bytes())] = anomalous.parent
-    for case_id, folder in sorted(named.items()):
+    folders = sorted(path.parent for path in root.rglob("anomalous.csv") if path.with_name("normal.csv").exists())
+    for case_id, folder in in_order_of_id((_id(folder), folder) for folder in folders):
         yield _case(case_id, folder, options)
+
+
+def _id(folder: Path) -> str:
+    return opaque_id("rcd", *((folder / name).read_bytes() for name in ("normal.csv", "anomalous.csv")))
 
 
 def _case(case_id: str, folder: Path, options: Options) -> Case:

@@ -93,7 +93,7 @@ def _print(report: dict[str, Any]) -> None:
     until = "whole recording" if report["until_s"] is None else f"telemetry to {report['until_s']:g} s after the alert"
     table = Table(title=f"{report['dataset']}: {report['cases']} cases{delay}, {until}", title_justify="left")
     for heading in ("method", "AC@1", "95 %", "AC@3", "AC@5", "Avg@5", "MRR", "ECE", "ms/case"):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=heading == "method")
     for name, figures in report["methods"].items():
         low, high = figures["interval"]["ac_at_1"]
         shares = [_share(figures[key]) for key in ("ac_at_3", "ac_at_5", "avg_at_5", "mrr", "ece")]
@@ -115,7 +115,7 @@ def _print_systems(console: Any, methods: dict[str, Any]) -> None:
     if len(systems) < 2:
         return
     table = Table(title="AC@1 by system", title_justify="left")
-    table.add_column("method")
+    table.add_column("method", no_wrap=True)
     for system in (*systems, "macro"):
         table.add_column(system, justify="right")
     for name, figures in methods.items():
@@ -139,7 +139,7 @@ def _print_changes(console: Any, changes: dict[str, Any]) -> None:
         "decoy blamed": "decoy_chosen",
     }
     for heading in ("method", *columns):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=heading == "method")
     for name, figures in changes.items():
         table.add_row(name, *(_share(figures[key]) for key in columns.values()))
     console.print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from data.datasets import CATALOGUE, Case, has_alerts, load
+from data.datasets.nezha_tables import reconciled
 from data.datasets.rcd import split_columns
 from data.errors import InputError
 
@@ -325,3 +327,30 @@ def test_dycause_takes_the_largest_campaign_and_its_entry_service(tmp_path: Path
 def test_bundles_keep_changes_and_decoys_of_the_label(tmp_path: Path) -> None:
     truth = next(load("bundles", write_bundles(tmp_path))).truth()
     assert (truth.changes, truth.decoys) == (("c1",), ("c2",))
+
+
+@pytest.mark.parametrize("name", ["bundles", "petshop", "rcd", "dycause"])
+def test_a_recording_that_occurs_twice_stays_two_cases(name: str, tmp_path: Path) -> None:
+    root = WRITERS[name](tmp_path)
+    files = {"bundles": "alert.json", "petshop": "target.json", "rcd": "normal.csv", "dycause": "metadata.json"}
+    original = sorted(root.rglob(files[name]))[0].parent
+    copy = original.with_name("9") if name == "rcd" else original.with_name(original.name + "9")
+    shutil.copytree(original, copy)
+    cases = list(load(name, root))
+    assert len({case.id for case in cases}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "expected"),
+    [
+        ("2024-05-01 12:00:00.5 +0000 UTC m=+0.1", "1714564800", "2024-05-01T12:00:00.5"),  # they agree
+        ("2024-05-01 12:00:00", "1914564800", "2024-05-01T12:00:00"),  # the number is off by years
+        ("2024-05-01 12:00:00", "1714564740", "2024-05-01T12:00:00"),  # the number is off by a minute
+        ("2024-05-01 20:00:00", "1714564800", "2024-05-01T12:00:00"),  # the text is local time
+        ("2024-05-01 20:00:00 +0800 CST", None, "2024-05-01T12:00:00"),
+        (None, "1714564800", "2024-05-01T12:00:00"),
+    ],
+)
+def test_nezha_reconciles_text_and_number_of_a_time(text: str | None, number: str | None, expected: str) -> None:
+    times = reconciled(pd.DataFrame({"Time": [text], "TimeStamp": [number]}))
+    assert times.iloc[0] == pd.Timestamp(expected, tz="UTC")
