@@ -9,47 +9,17 @@ a checkout of the user's is touched once, by :meth:`LocalForge.merge`, when the 
 from __future__ import annotations
 
 import fcntl
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.domain import Noun, PullRequest, PullRequestState, RejectReason, Utc, Verdict, now
+from data.domain import PullRequest, PullRequestState, RejectReason, Verdict, now
 from data.errors import ActionError, PolicyError
 from remediation.git import Git, branch_name
+from remediation.records import HEADS, Record, Records, Review
 from remediation.text import defang, one_line, paragraph
 
-_RECORDS = "refs/qai/pull/"
-_HEADS = "refs/pull/"
-_ABSENT = "0" * 40
 _LOCK_NAME = "qai-sre.lock"
-
-
-class Review(Noun):
-    """The one answer a pull request gets."""
-
-    verdict: Verdict
-    by: str
-    at: Utc
-
-
-class Record(Noun):
-    """What the repository keeps of a pull request, beyond its commits."""
-
-    number: int
-    incident_id: str
-    branch: str
-    base: str
-    base_commit: str
-    head: str
-    title: str
-    body: str
-    state: PullRequestState
-    opened_at: Utc
-    review: Review | None = None
-    merge_commit: str | None = None
-    closed_because: str | None = None
 
 
 class LocalForge:
@@ -66,6 +36,7 @@ class LocalForge:
         self.repository = repository.resolve()
         self.git = Git(self.repository)
         self._common = _common_directory(self.git)
+        self._records = Records(self.git)
 
     def branch_head(self, branch: str) -> str:
         """The commit a branch points to.
@@ -88,7 +59,7 @@ class LocalForge:
         """
         branch_name(branch)
         with self._exclusive():
-            for known in self._records(_incident(incident_id)):
+            for known in self._records.of(incident_id):
                 if known.branch == branch:
                     return self._pull_request(known)
                 if known.state is PullRequestState.open:
@@ -98,7 +69,7 @@ class LocalForge:
             if self.git.commit(f"refs/heads/{branch}") is not None:
                 raise ActionError(f"branch {branch} exists and belongs to no pull request of ours; rename or delete it")
             record = Record(
-                number=self._next_number(),
+                number=self._records.next_number(),
                 incident_id=incident_id,
                 branch=branch,
                 base=base,
@@ -109,7 +80,9 @@ class LocalForge:
                 state=PullRequestState.open,
                 opened_at=now(),
             )
-            self._write(record, [f"create refs/heads/{branch} {head}", f"create {_HEADS}{record.number}/head {head}"])
+            self._records.write(
+                record, [f"create refs/heads/{branch} {head}", f"create {HEADS}{record.number}/head {head}"]
+            )
             return self._pull_request(record)
 
     def get(self, number: int) -> PullRequest:
@@ -118,11 +91,15 @@ class LocalForge:
         Raises:
             ActionError: there is none.
         """
-        return self._pull_request(self._record(number))
+        return self._pull_request(self._records.read(number))
 
     def find(self, incident_id: str) -> tuple[PullRequest, ...]:
         """The pull requests opened for an incident, oldest first."""
-        return tuple(self._pull_request(record) for record in self._records(_incident(incident_id)))
+        return tuple(self._pull_request(record) for record in self._records.of(incident_id))
+
+    def record(self, number: int) -> Record:
+        """Everything kept of a pull request. Raises ActionError as :meth:`get` does."""
+        return self._records.read(number)
 
     def review(self, number: int, verdict: Verdict, by: str) -> Review:
         """Record a person's answer. The first one stands; giving the same answer again changes nothing.
@@ -131,7 +108,7 @@ class LocalForge:
             PolicyError: somebody answered already, or the pull request is no longer open.
         """
         with self._exclusive():
-            record = self._record(number)
+            record = self._records.read(number)
             if record.review is not None:
                 if (record.review.verdict, record.review.by) == (verdict, by):
                     return record.review
@@ -139,7 +116,7 @@ class LocalForge:
             if record.state is not PullRequestState.open:
                 raise PolicyError(f"pull request {number} is already {record.state}")
             review = Review(verdict=verdict, by=by, at=now())
-            self._write(record.model_copy(update={"review": review}))
+            self._records.write(record.model_copy(update={"review": review}))
             return review
 
     def merge(self, number: int, by: str) -> PullRequest:
@@ -150,7 +127,7 @@ class LocalForge:
                 the base branch, or the base branch is checked out with uncommitted changes. Nothing is changed then.
         """
         with self._exclusive():
-            record = self._record(number)
+            record = self._records.read(number)
             if record.state is PullRequestState.merged:
                 return self._pull_request(record)
             self._refuse_unless_as_reviewed(record)
@@ -160,7 +137,7 @@ class LocalForge:
                 merge_commit = self._merge_commit(record, base, by)
                 self._advance(record.base, base, merge_commit)
             merged = record.model_copy(update={"state": PullRequestState.merged, "merge_commit": merge_commit})
-            self._write(merged)
+            self._records.write(merged)
             return self._pull_request(merged)
 
     def close(self, number: int, reason: RejectReason | str) -> PullRequest:
@@ -170,13 +147,13 @@ class LocalForge:
             ActionError: it has been merged.
         """
         with self._exclusive():
-            record = self._record(number)
+            record = self._records.read(number)
             if record.state is PullRequestState.merged:
                 raise ActionError(f"pull request {number} is merged; to undo it, revert commit {record.merge_commit}")
             if record.state is PullRequestState.open:
                 closed = {"state": PullRequestState.closed, "closed_because": one_line(str(reason))}
                 record = record.model_copy(update=closed)
-                self._write(record)
+                self._records.write(record)
             return self._pull_request(record)
 
     # -- merging --------------------------------------------------------------------------------------
@@ -248,7 +225,7 @@ class LocalForge:
                 found.append(path)
         return found
 
-    # -- records --------------------------------------------------------------------------------------
+    # -- the repository -------------------------------------------------------------------------------
 
     def _pull_request(self, record: Record) -> PullRequest:
         return PullRequest(
@@ -263,51 +240,6 @@ class LocalForge:
             diff=self.git.diff(record.base_commit, record.head),
             merge_commit=record.merge_commit,
         )
-
-    def record(self, number: int) -> Record:
-        """Everything kept of a pull request.
-
-        Raises:
-            ActionError: there is none with this number, or its record cannot be read.
-        """
-        return self._record(number)
-
-    def _record(self, number: int) -> Record:
-        result = self.git.try_run("cat-file", "blob", f"{_RECORDS}{int(number)}:pull.json")
-        if not result.ok:
-            raise ActionError(f"{self.repository} has no pull request {number}")
-        try:
-            return Record.model_validate_json(result.out)
-        except ValueError as broken:
-            raise ActionError(
-                f"the record of pull request {number} ({_RECORDS}{number}) cannot be read: {one_line(str(broken))}"
-            ) from broken
-
-    def _records(self, incident_id: str) -> Iterator[Record]:
-        """The incident's pull requests, searched by the ``Incident:`` trailer of their records."""
-        fields = "--format=%(refname) %(contents:trailers:key=Incident,valueonly,separator=%20)"
-        listed = self.git.run("for-each-ref", fields, _RECORDS).splitlines()
-        pairs = [line.partition(" ")[::2] for line in listed if line.strip()]
-        names = [name.removeprefix(_RECORDS) for name, value in pairs if value.strip() == incident_id]
-        return (self._record(number) for number in sorted(int(name) for name in names if name.isdecimal()))
-
-    def _write(self, record: Record, creating: list[str] | None = None) -> None:
-        """Store a record, and whatever refs come with it, all or nothing."""
-        ref = f"{_RECORDS}{record.number}"
-        text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-        blob = self.git.run("hash-object", "-w", "--stdin", stdin=text).strip()
-        tree = self.git.run("mktree", stdin=f"100644 blob {blob}\tpull.json\n").strip()
-        previous = self.git.commit(ref)
-        what = record.review.verdict if record.review and record.state is PullRequestState.open else record.state
-        message = f"Pull request {record.number}: {what}\n\nIncident: {record.incident_id}\n"
-        commit = self.git.commit_tree(tree, (previous,) if previous else (), message)
-        lines = [*(creating or []), f"update {ref} {commit} {previous or _ABSENT}"]
-        self.git.run("update-ref", "--stdin", stdin="\n".join(lines) + "\n")
-
-    def _next_number(self) -> int:
-        names = self.git.run("for-each-ref", "--format=%(refname)", _HEADS, _RECORDS).splitlines()
-        numbers = [int(m.group(1)) for name in names if (m := re.match(r"refs/(?:qai/)?pull/(\d+)(?:/|$)", name))]
-        return max(numbers, default=0) + 1
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -333,12 +265,6 @@ def _common_directory(git: Git) -> Path:
     if Path(top).resolve() != git.directory:
         raise ActionError(f"{git.directory} lies inside the repository {top}; name that one, if it is meant")
     return Path(common)
-
-
-def _incident(incident_id: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", incident_id):
-        raise ActionError(f"{incident_id[:80]!r} is not an incident id: use letters, digits, '.', '_', ':' and '-'")
-    return incident_id
 
 
 def _details(text: str) -> str:
