@@ -98,7 +98,7 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
 
 
 def level_of(middle: Floats, keys: Sequence[SeriesKey]) -> Floats:
-    """How large a series usually is. An availability of 99.9 % is large by its failures, 0.1 %, not by its successes."""
+    """How large a series usually is. An availability of 99.9 % is a failure share of 0.1 %."""
     level = np.abs(middle)
     share = np.array([kind_of(key.metric, key.unit) is Kind.availability for key in keys], dtype=bool)
     whole = np.where(level > 1.0, 100.0, 1.0)

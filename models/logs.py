@@ -135,7 +135,7 @@ def _exposure(before: pd.DataFrame, window: pd.DataFrame, period: Period) -> flo
         return 0.0
     old = max((pd.Timestamp(period.before) - before["timestamp"].min()).total_seconds(), 1.0)
     last = max(window["timestamp"].max(), pd.Timestamp(period.onset)) if len(window) else pd.Timestamp(period.end)
-    return max((last - pd.Timestamp(period.onset)).total_seconds(), 1.0) / old
+    return float(max((last - pd.Timestamp(period.onset)).total_seconds(), 1.0) / old)
 
 
 def _judge(row: dict[str, Any], expected: float, has_baseline: bool) -> list[Finding]:

@@ -34,7 +34,7 @@ CLIP = 5.0
 # that is a hope. Each group's evidence is brought to at most one before these weights are applied.
 GROUP_WEIGHTS = (1.0, 0.5, 0.25)
 # Less evidence than this (in nats, over a group) is noise.
-DOUBT = 3.0
+DOUBT = 6.0
 MAX_INSTANTS = 128
 # A correlation of neighbours from fewer samples than this is a guess.
 MIN_UNDISTURBED = 16

@@ -24,6 +24,7 @@ from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import blame, edge_rows, unexplained_harm
+from models.load import inherited_load
 from models.sentences import CHANNEL_OF, MetricBlock
 
 Indices = npt.NDArray[np.intp]
@@ -159,6 +160,8 @@ def _board(
         share = blame(block.scores, rows, services, graph, alert)
         board[:, column[Channel.blame]] = np.maximum(board[:, column[Channel.blame]], share)
         np.add.at(board[:, column[Channel.vanished]], rows, block.scores.vanished.astype(float))
+        # Strained by its callers' surge, a service is a victim: its signs count for less, the more it is asked to do.
+        board /= inherited_load(block.scores, rows, len(services), edges)[:, None]
     for finding in findings:
         at = (row[finding.service], column[finding.channel])
         board[at] = max(board[at], finding.score)

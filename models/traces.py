@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from data.domain import EvidenceKind
@@ -72,11 +73,15 @@ def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     child_failed = np.zeros(len(table), bool)
     child_failed[parent[known & failed]] = True
     table["parent"] = parent
-    table["caller"] = np.where(known, service[parent], None)
+    caller = service[parent]
+    caller[~known] = None
+    table["caller"] = caller
     table["gap_ms"] = _gaps(parent, service, duration)
     # A span that only waits for one call to another service has no time of its own: that time is the gap.
     waits = np.isin(np.arange(len(table)), parent[np.isfinite(table["gap_ms"].to_numpy())])
-    table["own_ms"] = np.where(waits, np.nan, np.maximum(duration - in_children, 0.0))
+    own = np.maximum(duration - in_children, 0.0)
+    own[waits] = np.nan
+    table["own_ms"] = own
     table["failed"] = failed
     table["origin"] = failed & ~child_failed
     childless = ~np.isin(np.arange(len(table)), parent)
@@ -118,7 +123,7 @@ def _binned(spans: pd.DataFrame, max_points: int) -> pd.DataFrame:
     return long.assign(metric=long["metric"].map({"p50": "span_duration_p50_ms", "failed": "span_error_ratio"}))
 
 
-def _parents(table: pd.DataFrame) -> np.ndarray:
+def _parents(table: pd.DataFrame) -> npt.NDArray[Any]:
     """The row of each span's parent, -1 where there is none to be found."""
     rows = pd.DataFrame({"trace": table["trace_id"].astype(str), "span": table["span_id"].astype(str)})
     rows["row"] = np.arange(len(rows))
@@ -144,7 +149,9 @@ def _parents(table: pd.DataFrame) -> np.ndarray:
     return parent
 
 
-def _gaps(parent: np.ndarray, service: np.ndarray, duration: np.ndarray) -> np.ndarray:
+def _gaps(
+    parent: npt.NDArray[np.intp], service: npt.NDArray[np.object_], duration: npt.NDArray[np.float64]
+) -> npt.NDArray[Any]:
     """Caller's duration less callee's, at the callee, where the caller span has that one child alone."""
     gap = np.full(len(parent), np.nan)
     known = parent >= 0
@@ -155,7 +162,7 @@ def _gaps(parent: np.ndarray, service: np.ndarray, duration: np.ndarray) -> np.n
     return gap
 
 
-def _failed(table: pd.DataFrame) -> np.ndarray:
+def _failed(table: pd.DataFrame) -> npt.NDArray[Any]:
     failed = np.zeros(len(table), bool)
     if "status" in table.columns:
         status = table["status"].fillna("").astype(str).str.strip().str.lower()
@@ -169,12 +176,12 @@ def _failed(table: pd.DataFrame) -> np.ndarray:
     return failed
 
 
-def _named(table: pd.DataFrame, childless: np.ndarray, services: set[str]) -> np.ndarray:
+def _named(table: pd.DataFrame, childless: npt.NDArray[np.bool_], services: set[str]) -> npt.NDArray[np.object_]:
     """The other service that an operation such as ``POST payments/charge`` names, for spans nobody answered."""
     named = {operation: _service_in(operation, services) for operation in table.loc[childless, "operation"].unique()}
     found = table["operation"].map(named).to_numpy(dtype=object)
-    found = np.where(pd.isna(found), None, found)
-    return np.where(childless & (found != table["service"].to_numpy(dtype=object)), found, None)
+    found[~childless | pd.isna(found) | (found == table["service"].to_numpy(dtype=object))] = None
+    return found
 
 
 def _service_in(text: str, services: set[str]) -> str | None:
@@ -260,14 +267,13 @@ def _calls(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
     roots_before, roots_now = (max(int((t["parent"] < 0).sum()), 1) for t in (before, window))
     old = before.groupby(["service", "operation"], observed=True).size()
     new = window.groupby(["service", "operation"], observed=True).size()
-    table = pd.DataFrame({"old": old, "new": new}).fillna(0.0)
-    if len(before) < MIN_BASELINE_SPANS or table.empty:
+    if len(before) < MIN_BASELINE_SPANS:
         return []
-    expected = table["old"] / roots_before * roots_now
-    # Poisson: the spread of a count is its root.
-    # ... and traffic is burstier than that: a fifth more or less of any call is ordinary.
-    score = (table["new"] - expected) / np.sqrt(expected + table["new"] + 1.0 + (0.2 * expected) ** 2)
-    table = table.assign(expected=expected, score=score.abs())
+    table = pd.DataFrame({"old": old, "new": new}).fillna(0.0)
+    table["expected"] = table["old"] / roots_before * roots_now
+    # Poisson: the spread of a count is its root. Traffic is burstier: a fifth more or less of any call is ordinary.
+    spread = np.sqrt(table["expected"] + table["new"] + 1.0 + (0.2 * table["expected"]) ** 2)
+    table["score"] = (table["new"] - table["expected"]).abs() / spread
     table = table[table["score"] > 2.0].reset_index()
     return [
         Finding(str(row["service"]), Channel.calls, float(row["score"]), EvidenceKind.span,
