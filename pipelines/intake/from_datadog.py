@@ -38,6 +38,7 @@ _KEYS = {
     "date": ("date", "date_posix", "last_updated"),
     "link": ("link", "event_url", "url"),
 }
+_IDENTIFY = frozenset({"id", "cycle", "aggregate", "monitor", "scope"})
 # What an Alert holds as it came; every other key goes to ``extra``.
 _HELD = frozenset({"alert_metric", "env", "environment", "event_url", "link", "service", "tags", "url"})
 
@@ -122,7 +123,8 @@ class _Payload:
         """The first of a thing's keys that has a value, as cleaned text."""
         for key in _KEYS[what]:
             value = text.scalar(_present(self.raw.get(key)), field=key)
-            cleaned = text.clean(value) if value else ""
+            # What identifies is not cut here: two long keys may differ at their very end.
+            cleaned = text.clean(value, len(value) if what in _IDENTIFY else text.TEXT_CHARACTERS) if value else ""
             if cleaned:
                 return cleaned
         return None
