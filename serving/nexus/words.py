@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -92,6 +94,20 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def status_word(status: IncidentStatus) -> str:
+    return STATUS.get(status, label(status.value))
+
+
+def web_link(url: str | None) -> str:
+    """The URL if it is one to click on; nothing for ``javascript:`` and its like."""
+    return url if url and url.lower().startswith(("https://", "http://")) else ""
+
+
+def digest(content: object) -> str:
+    """A short name for what is drawn: the same content keeps its drawing when the page around it is renewed."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "how_sure": how_sure,
@@ -100,7 +116,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "age": age,
     "relative": relative,
     "label": label,
+    "digest": digest,
     "number": number,
-    "status_word": STATUS.__getitem__,
+    "status_word": status_word,
+    "web_link": web_link,
     "reason_word": REJECT_REASON.__getitem__,
 }

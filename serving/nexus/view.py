@@ -1,0 +1,231 @@
+"""What the pages show, put together from stored nouns: every sentence rests on something kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from math import isfinite
+from statistics import median
+from typing import Any
+
+from data.domain import (
+    Candidate,
+    Change,
+    Decision,
+    Diagnosis,
+    Evidence,
+    Feedback,
+    Incident,
+    IncidentStatus,
+    PullRequest,
+    PullRequestState,
+)
+from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology
+from data.proposal import Proposal
+from data.store import Event, Store
+from serving.nexus import diff
+from serving.nexus.layout import neighbourhood, positions
+from serving.nexus.words import how_sure, number, percent
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Card:
+    """One line of the list: an incident and the cause that leads, if any yet."""
+
+    incident: Incident
+    diagnosis: Diagnosis | None
+
+    @property
+    def leading(self) -> Candidate | None:
+        return self.diagnosis.candidates[0] if self.diagnosis and self.diagnosis.candidates else None
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """A change with its probability, or "no change" where ``id`` is None."""
+
+    probability: float
+    id: str | None = None
+    change: Change | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class IncidentView:
+    """Everything one incident's page shows."""
+
+    incident: Incident
+    diagnosis: Diagnosis | None
+    proposal: Proposal | None
+    pull_request: PullRequest | None
+    decisions: tuple[Decision, ...]
+    feedback: Feedback | None
+    events: tuple[Event, ...]
+    topology: Topology | None
+    excerpt: MetricExcerpt | None
+    changes: dict[str, Change]
+
+    @property
+    def leading(self) -> Candidate | None:
+        return self.diagnosis.candidates[0] if self.diagnosis and self.diagnosis.candidates else None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a person can still approve or reject."""
+        is_open = self.pull_request is not None and self.pull_request.state is PullRequestState.open
+        is_over = self.incident.status in {IncidentStatus.resolved, IncidentStatus.merged}
+        return is_open and self.proposal is not None and self.feedback is None and not is_over
+
+    @cached_property
+    def change_rows(self) -> tuple[ChangeRow, ...]:
+        """The changes and "no change caused this", most probable first."""
+        if self.diagnosis is None:
+            return ()
+        rows = [
+            ChangeRow(c.probability, c.id, self.changes.get(c.id), self.diagnosis.cited(c.evidence))
+            for c in self.diagnosis.changes
+        ]
+        rows.append(ChangeRow(self.diagnosis.no_change_probability))
+        return tuple(sorted(rows, key=lambda row: -row.probability))
+
+    @property
+    def shown_changes(self) -> tuple[ChangeRow, ...]:
+        """The likeliest of :attr:`change_rows`; "no change" is always among them."""
+        return tuple(row for i, row in enumerate(self.change_rows) if i < SHOWN or row.id is None)
+
+    @property
+    def what_broke(self) -> str:
+        reach = self.diagnosis.blast_radius.symptomatic if self.diagnosis else ()
+        also = [service for service in reach if service != self.incident.service]
+        text = f"{self.incident.service}: {self.incident.title}"
+        return text + (f". Also unwell: {', '.join(also[:4])}{' and more' if len(also) > 4 else ''}" if also else "")
+
+    @property
+    def why(self) -> str:
+        if self.diagnosis is None:
+            return "Not known yet: the investigation is running."
+        lead = self.leading
+        if lead is None:
+            return "Not known: nothing that was seen supports a cause."
+        evidence = self.diagnosis.cited(lead.evidence)
+        return f"{lead.service}. {evidence[0].summary}" if evidence else lead.service
+
+    @property
+    def why_change(self) -> ChangeRow | None:
+        """The row of :attr:`change_rows` to name as the trigger; None when no change was judged."""
+        return self.change_rows[0] if self.diagnosis is not None and self.diagnosis.changes else None
+
+    @property
+    def how_sure(self) -> str:
+        lead = self.leading
+        if self.diagnosis is None or lead is None:
+            return "Not at all."
+        sure = how_sure(lead.probability)
+        return f"{percent(lead.probability)} that it is {lead.service}: {sure}"
+
+    @property
+    def others(self) -> tuple[Candidate, ...]:
+        return self.diagnosis.candidates[1:] if self.diagnosis else ()
+
+    @property
+    def elsewhere(self) -> float:
+        """The probability that the cause is something outside the services that were seen."""
+        if self.diagnosis is None:
+            return 1.0
+        return max(0.0, 1.0 - sum(c.probability for c in self.diagnosis.candidates))
+
+    @cached_property
+    def diff_files(self) -> tuple[diff.FileDiff, ...]:
+        return diff.files(self.pull_request.diff) if self.pull_request else ()
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """What each service is to this incident: cause, possible, symptom; the alerting one is a symptom at least."""
+        roles = {self.incident.service: "symptom"}
+        if self.diagnosis is not None:
+            roles |= dict.fromkeys(self.diagnosis.blast_radius.symptomatic, "symptom")
+            roles |= {c.service: "possible" for c in self.others[: SHOWN - 1] if roles.get(c.service) != "symptom"}
+            roles |= {self.leading.service: "cause"} if self.leading else {}
+        return roles
+
+    @cached_property
+    def drawing(self) -> dict[str, Any] | None:
+        """The dependency graph for cytoscape, at most forty services of it; None when none was stored."""
+        if self.topology is None or not self.topology.nodes:
+            return None
+        calls = [(edge.caller, edge.callee) for edge in self.topology.edges]
+        services = {node.id for node in self.topology.nodes} | {service for call in calls for service in call}
+        shown = neighbourhood(services, calls, self.roles)
+        place = positions(shown, calls)
+        path = set(zip(self.leading.path, self.leading.path[1:], strict=False)) if self.leading else set()
+        return {
+            "left_out": len(services) - len(shown),
+            "nodes": [
+                {"id": s, "role": self.roles.get(s, ""), "column": place[s][0], "row": place[s][1]}
+                for s in sorted(shown, key=lambda s: (place[s], s))
+            ],
+            "edges": [
+                {"caller": a, "callee": b, "on_path": (b, a) in path or (a, b) in path}
+                for a, b in calls
+                if a in shown and b in shown and a != b
+            ],
+        }
+
+    @cached_property
+    def charts(self) -> list[dict[str, Any]]:
+        """The stored series for uPlot: seconds since the epoch, values, and where alert and onset are."""
+        if self.excerpt is None:
+            return []
+        onset = self.excerpt.onset.timestamp() if self.excerpt.onset else None
+        return [
+            {
+                "title": f"{series.service} {series.metric}",
+                "instance": series.instance,
+                "unit": series.unit,
+                "times": [t.timestamp() for t in series.timestamps],
+                "values": [v if v is not None and isfinite(v) else None for v in series.values],
+                "alert": self.excerpt.alert_at.timestamp(),
+                "onset": onset,
+                "text": _in_words(series, self.excerpt.onset),
+            }
+            for series in self.excerpt.series
+            if series.timestamps
+        ]
+
+
+def _in_words(series: Series, onset: datetime | None) -> str:
+    """What a chart shows, for those who do not see it."""
+    seen = [(t, v) for t, v in zip(series.timestamps, series.values, strict=True) if v is not None]
+    before = [v for t, v in seen if onset is not None and t < onset]
+    after = [v for t, v in seen if onset is None or t >= onset]
+    if before and after:
+        return f"median {number(median(before))} before it began, {number(median(after))} after"
+    return f"median {number(median(before or after))}" if seen else "no values"
+
+
+def cards(store: Store, statuses: set[IncidentStatus], limit: int) -> list[Card]:
+    """The newest incidents, each with its leading cause."""
+    return [Card(found, store.latest(found.id, Diagnosis)) for found in store.incidents(statuses, limit)]
+
+
+def incident_view(store: Store, incident: Incident) -> IncidentView:
+    """Read what is kept about an incident. A decision counts for the proposal in force only."""
+    proposal = store.latest(incident.id, Proposal)
+    feedback = store.latest(incident.id, Feedback)
+    changes = store.latest(incident.id, ChangeExcerpt)
+    is_for_this = proposal is not None and feedback is not None and feedback.proposal_id == proposal.id
+    return IncidentView(
+        incident=incident,
+        diagnosis=store.latest(incident.id, Diagnosis),
+        proposal=proposal,
+        pull_request=store.latest(incident.id, PullRequest),
+        decisions=tuple(store.all(incident.id, Decision)),
+        feedback=feedback if is_for_this else None,
+        events=tuple(store.events(incident.id)),
+        topology=store.latest(incident.id, Topology),
+        excerpt=store.latest(incident.id, MetricExcerpt),
+        changes={change.id: change for change in changes.changes} if changes else {},
+    )
