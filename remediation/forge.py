@@ -73,16 +73,16 @@ class LocalForge:
                 incident_id=incident_id,
                 branch=branch,
                 base=base,
-                base_commit=self.branch_head(base),
+                # Where the two parted, not today's tip: the diff shows what is proposed and nothing else.
+                base_commit=self.git.run("merge-base", self.branch_head(base), head).strip(),
                 head=head,
                 title=one_line(title),
                 body=body,
                 state=PullRequestState.open,
                 opened_at=now(),
             )
-            self._records.write(
-                record, [f"create refs/heads/{branch} {head}", f"create {HEADS}{record.number}/head {head}"]
-            )
+            refs = (f"refs/heads/{branch}", f"{HEADS}{record.number}/head")
+            self._records.write(record, [f"create {ref} {head}" for ref in refs])
             return self._pull_request(record)
 
     def get(self, number: int) -> PullRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -312,3 +313,24 @@ def test_no_worktree_is_left_behind(repo):
     LocalForge(repo.path).merge(made.number, "grace")
     assert repo("worktree", "list").count("\n") == 0
     assert list(Path(repo.path / ".git").glob("worktrees/*")) == []
+
+
+def test_the_diff_is_what_is_proposed_however_the_base_moves(repo):
+    head = fix(repo)
+    repo.commit_files("Meanwhile", {"other.txt": "x\n"})
+    made = opened(repo, head)
+    repo.commit_files("Later", {"another.txt": "x\n"})
+    assert "other.txt" not in made.diff
+    assert LocalForge(repo.path).get(made.number).diff == made.diff
+
+
+def test_a_repository_of_sha256_objects_works_the_same(repo, tmp_path):
+    path = tmp_path / "sha256"
+    path.mkdir()
+    subprocess.run(["git", "init", "-q", "-b", "main", "--object-format=sha256", str(path)], check=True)
+    longer = type(repo)(path)
+    longer.commit("First", f="1\n")
+    made = opened(longer, fix(longer, {"f": "2\n"}))
+    assert len(made.head) == 64
+    assert LocalForge(path).merge(made.number, "grace").state is PullRequestState.merged
+    assert (path / "f").read_text() == "2\n"
