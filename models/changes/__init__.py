@@ -17,7 +17,7 @@ from models.changes.affinity import Complaint, Touched, affinity_signals, compla
 from models.changes.context import ChangeContext, ChangeRanking, Symptom
 from models.changes.files import file_signals, only_dependencies
 from models.changes.none import no_change_signals
-from models.changes.place import known_services, place_signal, services_of
+from models.changes.place import Places
 from models.changes.releases import Effect, Releases, time_signals
 from models.changes.signal import Signal, sentences, total
 from models.changes.substance import substance_signals
@@ -59,20 +59,20 @@ def rank_changes(changes: Sequence[Change], context: ChangeContext) -> ChangeRan
 def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, list[Signal]]:
     """The evidence for and against each change that was live before the alert."""
     ordered = sorted(changes, key=lambda c: (c.timestamp, c.id))
-    known = known_services(ordered, context)
-    releases = Releases.of(ordered)
+    places = Places(ordered, context)
+    releases = Releases(ordered, places)
     touched = {c.id: Touched(c) for c in ordered}
     complaint, rare = complaint_of(context), rarity(list(touched.values()))
     signals: dict[str, list[Signal]] = {}
     for change in ordered:
-        services = services_of(change, known)
+        services = places.services_of(change)
         effect = releases.effect_of(change, services, context)
         if effect.at > context.alert.fired_at or change.timestamp > context.alert.fired_at:
             continue
         signals[change.id] = [
             *_standing(change, releases),
             *time_signals(change, effect, context),
-            _place(services, effect, context),
+            _place(services, effect, places),
             *file_signals(change),
             *_content(touched[change.id], complaint, rare),
         ]
@@ -87,11 +87,11 @@ def _standing(change: Change, releases: Releases) -> list[Signal]:
     return signals
 
 
-def _place(services: frozenset[str], effect: Effect, context: ChangeContext) -> Signal:
+def _place(services: frozenset[str], effect: Effect, places: Places) -> Signal:
     carrier = effect.carrier.service if effect.carrier else None
     if carrier and effect.named:
-        return place_signal(services | {carrier}, context, shared_by=None)
-    return place_signal(services, context, shared_by=carrier)
+        return places.signal(services | {carrier}, shared_by=None)
+    return places.signal(services, shared_by=carrier)
 
 
 def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) -> list[Signal]:

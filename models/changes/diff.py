@@ -13,6 +13,9 @@ from models.changes.words import stems
 
 _COMMENT = re.compile(r"^\s*(//|#(?!\s*(include|define|if))|/?\*|--\s|<!--|\"\"\"|''')")
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s*\*?\s*([A-Za-z.]+|%)?")
+# Generated and minified files have lines and diffs without end; what matters is seldom past these.
+MAX_LINE = 400
+MAX_PAIRED_LINES = 40
 _DEFINITION = re.compile(r"\b(def|func|fn|function|class|interface|struct|void)\b|^\w[\w<>\[\], ]* \w+\([^)]*\)\s*\{")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 # Units as code and configuration write them, in a common base; bare numbers have factor one.
@@ -100,7 +103,8 @@ class Diff:
         """Pairs of removed and added lines that are one line rewritten."""
         pairs: list[Edit] = []
         left = list(_distinct(self.added, self.removed))
-        for old in _distinct(self.removed, self.added):
+        left = left[:MAX_PAIRED_LINES]
+        for old in _distinct(self.removed, self.added)[:MAX_PAIRED_LINES]:
             near = max(left, key=lambda new: similarity(old, new), default=None)
             if near is not None and similarity(old, near) >= 0.6:
                 if _TOKEN.findall(old) != _TOKEN.findall(near):
@@ -145,14 +149,14 @@ def parse_diff(text: str) -> Diff:
     return Diff(*(tuple(line for line in parts[mark] if line) for mark in "-+ "))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def similarity(a: str, b: str) -> float:
     """How alike two lines are, in [0, 1], numbers left out."""
     left, right = (re.sub(r"\d[\d_.]*", "0", text) for text in (a, b))
     return SequenceMatcher(None, left, right, autojunk=False).ratio()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def numbers_in(text: str) -> tuple[float, ...]:
     """The numbers in ``text``, each in the base of the unit written beside it (seconds, bytes), else bare."""
     found = []
@@ -164,7 +168,7 @@ def numbers_in(text: str) -> tuple[float, ...]:
 
 
 def _code(line: str) -> str:
-    return "" if _COMMENT.match(line) else line.strip()
+    return "" if _COMMENT.match(line) else line.strip()[:MAX_LINE]
 
 
 def _bag(lines: tuple[str, ...]) -> Counter[str]:

@@ -82,7 +82,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     _mechanism(
         "queries",
         "query select sql index join where fetch load preload eager lazy orm scan row table repository limit "
-        "orderby groupby batch n findall findone getitem include",
+        "orderby groupby batch findall findone include",
         "slow query, query count, query per request, rows read, full scan, seq scan, table scan, query duration, "
         "query latency, statement timeout, database cpu, query plan, rows examined, sequential scan",
         "query, database, row, latency, cpu",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from data.domain import Change, ChangeKind
 from models.changes.context import ChangeContext
-from models.changes.place import reach
+from models.changes.place import Places
 from models.changes.signal import Signal
 
 _MINUTE = timedelta(minutes=1)
@@ -23,6 +24,7 @@ _IMMEDIATE = (ChangeKind.flag, ChangeKind.config, ChangeKind.infrastructure)
 TOLERANCE_MINUTES, LATE_PER_MINUTE, LATE_WORST = 1.5, 0.4, 3.0
 NAMED, CARRIED, NEVER_DEPLOYED = 0.8, 0.0, -1.5
 _SHORTEST_SHA = 7
+_SHA = re.compile(r"[0-9a-fA-F]{7,40}")
 
 
 @dataclass(frozen=True)
@@ -35,57 +37,56 @@ class Effect:
     undeployed: bool = False
 
 
-@dataclass(frozen=True)
 class Releases:
-    """The changes that carry commits, and the commits that are recorded."""
+    """The recorded commits, and the changes that carried them to production."""
 
-    carriers: tuple[Change, ...]
-    commits: tuple[Change, ...]
-
-    @classmethod
-    def of(cls, changes: Sequence[Change]) -> Releases:
+    def __init__(self, changes: Sequence[Change], places: Places) -> None:
         ordered = sorted(changes, key=lambda c: (c.timestamp, c.id))
-        return cls(
-            tuple(c for c in ordered if c.kind is not ChangeKind.commit and c.commit),
-            tuple(c for c in ordered if c.kind is ChangeKind.commit),
-        )
+        commits = [c for c in ordered if c.kind is ChangeKind.commit]
+        self._places = places
+        self._by_id = {**{c.id[:_SHORTEST_SHA]: c for c in commits}, **{c.id: c for c in commits}}
+        self._carriers = [c for c in ordered if c.kind is not ChangeKind.commit and c.commit]
+        self._heads = {c.id: self.carried_commit(c) for c in self._carriers}
+        self._named: dict[str, Change] = {}
+        for carrier in self._carriers:
+            head = self._heads[carrier.id]
+            if head:
+                self._named.setdefault(head.id, carrier)
 
     def carried_commit(self, carrier: Change) -> Change | None:
-        """The recorded commit that ``carrier`` names, if any."""
-        return next((c for c in self.commits if carrier.commit and same_commit(c.id, carrier.commit)), None)
+        """The recorded commit that ``carrier`` names, if any; either id may be abbreviated."""
+        named = carrier.commit or ""
+        found = self._by_id.get(named) or self._by_id.get(named[:_SHORTEST_SHA])
+        return found if found and same_commit(found.id, named) else None
 
     def effect_of(self, change: Change, services: frozenset[str], context: ChangeContext) -> Effect:
         """When ``change``, which acts on ``services`` (empty: shared code), took effect."""
         if change.kind is not ChangeKind.commit:
             return Effect(change.timestamp)
-        named = [c for c in self.carriers if c.commit and same_commit(change.id, c.commit)]
-        if named:
-            return Effect(named[0].timestamp, named[0], named=True)
-        relevant = [c for c in self.carriers if c.service and (not services or c.service in services)]
+        if change.id in self._named:
+            carrier = self._named[change.id]
+            return Effect(carrier.timestamp, carrier, named=True)
+        relevant = [c for c in self._carriers if c.service and (not services or c.service in services)]
         first = self._first_carriers(change, relevant, context)
         if first:
-            return max(
-                (Effect(c.timestamp, c) for c in first.values()),
-                key=lambda e: (reach(e.carrier.service or "", context)[0] if e.carrier else 0.0, e.at),
-            )
+            carrier = max(first, key=lambda c: (self._places.reach(c.service or "")[0], c.timestamp, c.id))
+            return Effect(carrier.timestamp, carrier)
         return Effect(change.timestamp, undeployed=bool(relevant))
 
-    def _first_carriers(
-        self, change: Change, relevant: Sequence[Change], context: ChangeContext
-    ) -> Mapping[str, Change]:
+    def _first_carriers(self, change: Change, relevant: Sequence[Change], context: ChangeContext) -> list[Change]:
         """For each service, its first deployment whose history holds ``change``, among those before the alert."""
         first: dict[str, Change] = {}
         for carrier in relevant:
-            head = self.carried_commit(carrier)
-            holds = (head or carrier).timestamp >= change.timestamp
+            holds = (self._heads[carrier.id] or carrier).timestamp >= change.timestamp
             if holds and carrier.timestamp <= context.alert.fired_at:
                 first.setdefault(carrier.service or "", carrier)
-        return first
+        return list(first.values())
 
 
 def same_commit(a: str, b: str) -> bool:
     """Whether two commit ids are one, either of them possibly abbreviated."""
-    return a == b or (min(len(a), len(b)) >= _SHORTEST_SHA and (a.startswith(b) or b.startswith(a)))
+    short, long = sorted((a, b), key=len)
+    return a == b or (_SHA.fullmatch(short) is not None and long.startswith(short))
 
 
 def time_signals(change: Change, effect: Effect, context: ChangeContext) -> list[Signal]:

@@ -53,7 +53,7 @@ _SUFFIXES = ("ations", "ation", "ings", "ing", "ions", "ion", "ied", "ies", "ed"
 _SHORTEST_STEM = 3
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """A crude stem, the same for the forms of one word: cache, caches, cached, caching -> cach."""
     word = _ABBREVIATIONS.get(word.lower(), word.lower())
@@ -64,19 +64,19 @@ def stem(word: str) -> str:
     return word[:-1] if word.endswith("e") and len(word) > _SHORTEST_STEM else word
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def raw_words(text: str) -> tuple[str, ...]:
     """The words of ``text`` in order, lower case, split at punctuation and at changes of case. No numbers."""
     return tuple(word.lower() for word in _WORD.findall(_CAMEL.sub(" ", text)))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def stems(text: str) -> tuple[str, ...]:
     """The stems of ``text``, in order."""
     return tuple(stem(word) for word in raw_words(text))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def vocabulary(text: str) -> frozenset[str]:
     """The stems of ``text``, and those of neighbouring words written as one: "time out" also holds "timeout"."""
     words = raw_words(text)

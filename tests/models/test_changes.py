@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -261,3 +262,23 @@ def test_inputs_are_left_as_they_were() -> None:
     rank_changes(changes, given)
     assert changes == before
     assert given == copy
+
+
+def test_ids_that_begin_alike_are_kept_apart() -> None:
+    changes = [
+        commit("change-0001", 60, diff=POOL),
+        commit("change-0002", 30, "services/cart/view.py", HARMLESS),
+        deploy("d1", 20, "cart", "change-0001"),
+        deploy("d2", 10, "cart", "change-0002"),
+    ]
+    reasons = rank_changes(changes, context()).reasons
+    assert any("deploy d1 of cart carried it" in reason for reason in reasons["change-0001"])
+    assert any("deploy d2 of cart carried it" in reason for reason in reasons["change-0002"])
+
+
+def test_a_huge_generated_diff_is_read_in_reasonable_time() -> None:
+    lines = [f"value_{i} = compute({i}, pool)" for i in range(3000)]
+    diff = "\n".join([*(f"-{line}" for line in lines), *(f"+{line}x" for line in lines), "+" + "a(b<" * 100_000])
+    started = time.perf_counter()
+    rank_changes([commit("generated", 10, diff=diff)], context())
+    assert time.perf_counter() - started < 20
