@@ -24,15 +24,15 @@ from models.changes.substance import substance_signals
 
 __all__ = ["ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
 
-# Before any evidence. Code is reviewed and tested, settings and flags less; what a bare deploy carried is unknown.
+# Before any evidence: code is reviewed and tested, settings and flags less so.
 PRIOR = {
-    ChangeKind.commit: 0.0,
-    ChangeKind.deploy: 0.8,
-    ChangeKind.flag: 0.4,
-    ChangeKind.config: 0.8,
-    ChangeKind.infrastructure: 0.0,
+    ChangeKind.commit: Signal(0.0, ""),
+    ChangeKind.deploy: Signal(0.8, "what it carried is not recorded"),
+    ChangeKind.flag: Signal(0.4, "a flag changes behaviour without a deploy"),
+    ChangeKind.config: Signal(0.8, "settings are changed with less testing than code"),
+    ChangeKind.infrastructure: Signal(0.0, ""),
 }
-CARRIES_A_RECORDED_COMMIT = -3.5
+CARRIER = Signal(-2.7, "it only carried a recorded commit, which is judged itself")
 UNKNOWN_DIFF = -0.3
 
 
@@ -70,7 +70,7 @@ def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, l
         if effect.at > context.alert.fired_at or change.timestamp > context.alert.fired_at:
             continue
         signals[change.id] = [
-            *_standing(change, releases),
+            _standing(change, releases),
             *time_signals(change, effect, context),
             _place(services, effect, places),
             *file_signals(change),
@@ -79,12 +79,10 @@ def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, l
     return signals
 
 
-def _standing(change: Change, releases: Releases) -> list[Signal]:
+def _standing(change: Change, releases: Releases) -> Signal:
     """What is held for or against a change of its kind before it is looked at."""
-    signals = [Signal(PRIOR[change.kind], f"changes of kind {change.kind.value} begin here")]
-    if change.kind is not ChangeKind.commit and releases.carried_commit(change):
-        signals.append(Signal(CARRIES_A_RECORDED_COMMIT, "it only carried a recorded commit, which is judged itself"))
-    return signals
+    carries = change.kind is not ChangeKind.commit and releases.carried_commit(change)
+    return CARRIER if carries else PRIOR[change.kind]
 
 
 def _place(services: frozenset[str], effect: Effect, places: Places) -> Signal:
