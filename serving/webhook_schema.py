@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.intake.from_datadog import IDENTITY_KEYS, SCALAR_KEYS
+
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
-_TEXT: dict[str, Any] = {"type": "string", "pattern": r"^[A-Za-z0-9_.:/ \[\]{}-]*[A-Za-z0-9][A-Za-z0-9_.:/ \[\]{}-]*$"}
+# Something a person could read, and not a variable that Datadog left unsubstituted: what intake takes as present.
+_PRESENT: dict[str, Any] = {
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"[^\s\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]",
+            "not": {"pattern": r"^\s*(\$[A-Za-z][A-Za-z0-9_]*(\[[^\]]*\])?|[Nn][Uu][Ll][Ll])\s*$"},
+        },
+        {"type": ["number", "boolean"]},
+    ]
+}
+_Y2000, _Y2200 = 946_684_800, 7_258_118_400
 _ISO: dict[str, Any] = {
     "type": "string",
     "pattern": r"^20[0-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$",
@@ -13,19 +26,13 @@ _ISO: dict[str, Any] = {
 _TIME: dict[str, Any] = {
     "anyOf": [
         {"type": "string", "pattern": r"^1[0-9]{9}([0-9]{3})?$", "description": "Epoch seconds or milliseconds"},
-        {"type": "integer", "minimum": 1_000_000_000, "maximum": 4_000_000_000},
-        {"type": "integer", "minimum": 1_000_000_000_000, "maximum": 4_000_000_000_000},
+        *({"type": "number", "minimum": _Y2000 * unit, "exclusiveMaximum": _Y2200 * unit} for unit in (1, 1000)),
         _ISO,
         {"const": ""},
         {"type": "null"},
     ]
 }
 _TEXTS: dict[str, Any] = {"type": "object", "additionalProperties": _SCALAR}
-_IDENTITIES = ("id", "alert_cycle_key", "aggreg_key", "alert_id", "alert_title", "event_title", "title")
-_DATADOG_SCALARS = (
-    *("event_type", "event_msg", "body", "alert_transition", "alert_type", "alert_priority", "alert_status"),
-    *("alert_metric", "alert_query", "alert_scope", "hostname", "service", "env", "link"),
-)
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:
@@ -38,15 +45,14 @@ DATADOG = _body(
         "title": "DatadogNotification",
         "description": "Datadog's variables under the keys of the template in docs/webhooks.md. Other keys are kept.",
         "properties": {
-            **dict.fromkeys((*_IDENTITIES, *_DATADOG_SCALARS), _SCALAR),
+            **dict.fromkeys(SCALAR_KEYS, _SCALAR),
             "tags": {
                 "description": "Comma-separated key:value pairs, a list of them, or an object",
                 "anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}, _TEXTS],
             },
             "date": _TIME,
-            "last_updated": _TIME,
         },
-        "anyOf": [{"required": [key], "properties": {key: _TEXT}} for key in _IDENTITIES],
+        "anyOf": [{"required": [key], "properties": {key: _PRESENT}} for key in IDENTITY_KEYS],
     }
 )
 
@@ -63,13 +69,8 @@ ALERTMANAGER = _body(
                     "type": "object",
                     "required": ["labels"],
                     "properties": {
-                        "status": {"enum": ["firing", "resolved"]},
-                        "labels": {
-                            "type": "object",
-                            "properties": {"alertname": _TEXT},
-                            "required": ["alertname"],
-                            "additionalProperties": _SCALAR,
-                        },
+                        "status": {"enum": ["firing", "resolved", None]},
+                        "labels": {"minProperties": 1, **_TEXTS},
                         "annotations": {"anyOf": [_TEXTS, {"type": "null"}]},
                         "startsAt": _TIME,
                         "endsAt": {"description": "Any; one that is no time is taken as not known"},

@@ -53,7 +53,7 @@ def _alert(item: Any, common: dict[str, Any], where: str) -> Alert:
         raise InputError("must be an object with labels, status and startsAt", field=where)
     labels = _texts(item.get("labels"), f"{where}.labels")
     annotations = _texts(item.get("annotations"), f"{where}.annotations")
-    if not labels:
+    if not item.get("labels"):
         raise InputError("is empty; an alert without labels is about nothing", field=f"{where}.labels")
     notes: list[str] = []
     status = _status(item.get("status"), f"{where}.status")
@@ -94,7 +94,9 @@ def _texts(value: Any, where: str) -> dict[str, str]:
 
 
 def _status(value: Any, where: str) -> AlertStatus:
-    said = (text.scalar(value, field=where) or "firing").lower()
+    said = text.scalar(value, field=where)
+    if said is None:
+        return AlertStatus.firing
     try:
         return AlertStatus(said)
     except ValueError as error:

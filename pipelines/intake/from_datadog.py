@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,9 +36,14 @@ _KEYS = {
     "host": ("hostname", "host"),
     "service": ("service",),
     "environment": ("env", "environment"),
-    "date": ("date", "date_posix", "last_updated"),
+    "date": ("date",),
+    "updated": ("date_posix", "last_updated"),
     "link": ("link", "event_url", "url"),
 }
+# Where text or a number has to be: a list or an object there means that the template is broken.
+SCALAR_KEYS = (*(key for keys in _KEYS.values() for key in keys), "event_type", "alert_priority", "version")
+IDENTITIES = ("id", "cycle", "aggregate", "monitor", "title")
+IDENTITY_KEYS = tuple(key for what in IDENTITIES for key in _KEYS[what])
 _IDENTIFY = frozenset({"id", "cycle", "aggregate", "monitor", "scope"})
 # What an Alert holds as it came; every other key goes to ``extra``.
 _HELD = frozenset({"alert_metric", "env", "environment", "event_url", "link", "service", "tags", "url"})
@@ -83,7 +89,7 @@ def datadog(payload: Mapping[str, Any]) -> Alert:
             "must be a JSON object; paste the template from docs/webhooks.md into Datadog", field="payload"
         )
     sent = _Payload(payload)
-    if not any(sent.get(what) for what in ("id", "cycle", "aggregate", "monitor", "title")):
+    if not any(sent.get(what) for what in IDENTITIES):
         raise InputError("is missing, and so is every other identity; send $ID, or $ALERT_TITLE at least", field="id")
     transition = _transition(sent)
     group = _group(sent)
@@ -116,6 +122,8 @@ class _Payload:
     scope: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
+        for key in SCALAR_KEYS:
+            text.scalar(self.raw.get(key), field=key)
         self.tags = {k: v for k, v in text.tags(_present(self.raw.get("tags"))).items() if _present(v) or not v}
         self.scope = text.tags(self.get("scope"))
 
@@ -128,10 +136,6 @@ class _Payload:
             if cleaned:
                 return cleaned
         return None
-
-    def key(self, what: str) -> str:
-        """The key that :meth:`get` finds its value under."""
-        return next((key for key in _KEYS[what] if _present(self.raw.get(key)) is not None), _KEYS[what][0])
 
     def extra(self) -> dict[str, Any]:
         kept = {k: v for k, v in self.raw.items() if k not in _HELD and _present(v) is not None}
@@ -178,7 +182,7 @@ def _level(sent: _Payload, transition: str | None) -> AlertLevel:
 
 
 def _identity(sent: _Payload, transition: str | None) -> str:
-    identity = sent.get("id") or sent.get("date")
+    identity = sent.get("id") or sent.get("date") or sent.get("updated")
     if identity is None:
         canonical = json.dumps(text.tidy(sent.raw), sort_keys=True, default=str)
         identity = hashlib.sha256(canonical.encode()).hexdigest()
@@ -205,11 +209,14 @@ def _title(sent: _Payload) -> str:
 
 
 def _fired_at(sent: _Payload) -> datetime:
-    said = sent.get("date")
-    if said is None:
-        sent.notes.append("no date: taken to have fired when it was received")
-        return now()
-    return parse_time(said, field=sent.key("date"))
+    said, updated = sent.get("date"), sent.get("updated")
+    if said is not None:
+        return parse_time(said, field="date")
+    with suppress(InputError):
+        if updated is not None:
+            return parse_time(updated, field="last_updated")
+    sent.notes.append("no date: taken to have fired when it was received")
+    return now()
 
 
 def _service(sent: _Payload) -> str:

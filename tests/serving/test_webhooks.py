@@ -17,11 +17,14 @@ from typing import Any
 
 import httpx
 import pytest
+import schemathesis
 import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
 from pydantic import SecretStr
+from schemathesis import GenerationMode
 
 from data import schema
 from data.database import connect, migrate
@@ -442,3 +445,19 @@ def test_the_description_names_every_answer_and_way_in(app: FastAPI) -> None:
             "X-QAI-Signature",
         }
         assert operation["requestBody"]["required"]
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("path", [DATADOG, ALERTMANAGER])
+def test_nothing_the_description_allows_or_forbids_is_a_server_error(
+    store: Store, responder: RecordingResponder, path: str, mode: GenerationMode
+) -> None:
+    app = build(store, responder, webhook_body_limit_bytes=1_000_000, webhook_backlog_limit=1_000_000)
+    operation = schemathesis.openapi.from_asgi("/openapi.json", app)[path]["POST"]
+
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def probe(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=TOKEN)
+
+    probe()

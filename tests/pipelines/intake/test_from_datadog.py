@@ -154,6 +154,11 @@ def test_a_time_that_is_none_is_refused_by_name(date: Any) -> None:
     assert raised.value.field == "date"
 
 
+def test_without_a_date_the_last_update_stands_in() -> None:
+    assert intake.datadog(payload(date="")).fired_at == FIRED + timedelta(seconds=5)
+    assert abs(intake.datadog(payload(date=None, last_updated="soon")).fired_at - now()) < timedelta(minutes=1)
+
+
 def test_no_time_at_all_means_now() -> None:
     before = now()
     alert = intake.datadog(payload(date="$DATE", last_updated=None))
