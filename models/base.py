@@ -39,6 +39,7 @@ class Finding:
     """One observation about ``service``. ``score`` >= 0, higher is more suspicious, in the unit of its channel.
 
     ``text`` is a sentence with numbers and units that a person can check; ``indicator`` is what to look at.
+    ``trust`` in (0, 1] is how far the observation speaks of this service rather than of a neighbour.
     """
 
     service: str
@@ -50,6 +51,7 @@ class Finding:
     indicator: str | None = None
     at: datetime | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    trust: float = 1.0
 
 
 def strongest(findings: Iterable[Finding]) -> list[Finding]:

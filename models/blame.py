@@ -18,7 +18,7 @@ from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.features import ChangeScores
-from models.indicators import Kind
+from models.indicators import Kind, closeness
 
 TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
 Indices = npt.NDArray[np.intp]
@@ -43,6 +43,22 @@ def unexplained_harm(scores: ChangeScores, rows: Indices, n_services: int, edges
         left = 1.0 - from_callees[rows[mine]] / np.where(change[mine] > 0, change[mine], 1.0)
         harm[mine] *= np.clip(left, 0.0, 1.0)
     return harm
+
+
+def trust(scores: ChangeScores, rows: Indices, n_services: int, edges: Indices) -> Floats:
+    """How far each series speaks of its own service rather than of what it calls, in (0, 1]; shape (K,).
+
+    A caller's latency or errors, where no callee has the same measure to compare with, may be its own or not: a half.
+    """
+    of_self = np.array([closeness(key.metric) for key in scores.keys])
+    calls = np.zeros(n_services, bool)
+    calls[edges[:, 0]] = True
+    for mine in _travelling(scores).values():
+        measured, comparable = np.zeros(n_services, bool), np.zeros(n_services, bool)
+        measured[rows[mine]] = True
+        comparable[edges[measured[edges[:, 1]], 0]] = True
+        of_self[mine] *= np.where((calls & ~comparable)[rows[mine]], 0.5, 1.0)
+    return of_self
 
 
 def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: ServiceGraph, alert: Alert) -> Floats:

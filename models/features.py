@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, Times, to_datetime64
-from models.indicators import Kind, closeness, direction_of, kind_of
+from models.indicators import Kind, direction_of, kind_of
 
 # Older samples say little about what is normal now, and bound the cost.
 MAX_BASELINE_SAMPLES = 600
@@ -140,17 +140,19 @@ def as_rates(series: Floats, n_before: int) -> Floats:
 
 def _summary(series: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Median, inter-quartile range, standard deviation and count of each row, NaN left out."""
-    count = np.isfinite(series).sum(axis=1).astype(float)
+    present = np.isfinite(series)
+    count = present.sum(axis=1).astype(float)
     if series.shape[1] == 0:
         nothing = np.full(series.shape[0], np.nan)
         return nothing, nothing, nothing, count
     ordered = np.sort(series, axis=1)  # NaN sorts last
     low, middle, high = (_quantile(ordered, count, q) for q in (0.25, 0.5, 0.75))
-    # Two passes, because memory in bytes squared leaves no digits for a variance in one.
-    mean = _mean(series)
-    off = np.nan_to_num(series - mean[:, None])
-    deviation = np.sqrt(np.einsum("kt,kt->k", off, off) / np.maximum(count, 1.0))
-    return middle, high - low, deviation, count
+    # About the median, because memory in bytes squared leaves no digits for a variance about zero.
+    off = series - middle[:, None]
+    off[~present] = 0.0
+    mean = off.sum(axis=1) / np.maximum(count, 1.0)
+    variance = np.einsum("kt,kt->k", off, off) / np.maximum(count, 1.0) - mean**2
+    return middle, high - low, np.sqrt(np.maximum(variance, 0.0)), count
 
 
 def _quantile(ordered: Floats, count: Floats, q: float) -> Floats:
@@ -195,5 +197,4 @@ def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
 def _harm(z: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
     towards = np.array([direction_of(key.metric, key.unit) for key in keys], dtype=float)
     # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none.
-    harm = np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards))
-    return np.asarray(harm * np.array([closeness(key.metric) for key in keys]))
+    return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards)))

@@ -145,7 +145,8 @@ def _judge(row: dict[str, Any], expected: float, has_baseline: bool) -> list[Fin
     rise = (new - expected) / np.sqrt(expected + new + 1.0)
     detail = {"template": row["template"], "before": int(row["old"]), "since": new, "sample": row["sample"]}
     quote = f'"{row["sample"][:200]}"'
-    if new and rise > 0:
+    # A template seen before must exceed its own spread to be worth a sentence.
+    if new and (row["old"] == 0 or rise > 1.0):
         score = float(row["weight"]) * float(rise) * (1.0 if has_baseline else 0.5)
         was = "never before" if row["old"] == 0 else f"{expected:.1f} expected"
         text = f"{service} logged {new} times ({was}): {quote}"

@@ -121,8 +121,8 @@ def _evidence(block: Metrics, instants: Times, span: tuple[datetime, datetime], 
     around = np.maximum(n, 1.0) * _variance(values, present) + 1.0  # + 1: a spread's worth of doubt
     explained = np.clip(gain / around, 0.0, 1.0 - 1e-6)
     likelihood = -0.5 * _independent(values, present, n, int(cuts[0])) * np.log1p(-explained)
-    # Chance alone gains about the logarithm of the number of places tried.
-    likelihood = np.maximum(likelihood - np.log(1.0 + len(instants)), 0.0)
+    # Chance alone gains about the logarithm of the number of places tried; twice that is rare.
+    likelihood = np.maximum(likelihood - 2.0 * np.log(1.0 + len(instants)), 0.0)
     group = np.array([_group(key, alert) for key in block.keys])
     return np.stack([likelihood[group == g].sum(axis=0) for g in range(len(GROUP_WEIGHTS))])
 

@@ -23,7 +23,7 @@ from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.blame import blame, edge_rows, unexplained_harm
+from models.blame import blame, edge_rows, trust, unexplained_harm
 from models.load import inherited_load
 from models.sentences import CHANNEL_OF, MetricBlock
 
@@ -116,9 +116,9 @@ def rank_services(
     """
     channels = list(Channel)
     services = _services(blocks, findings)
-    board = _board(alert, services, channels, graph, blocks, findings)
+    board, trusted = _board(alert, services, channels, graph, blocks, findings)
     shares = board**2 / ((board**2).sum(axis=0) + np.array([weights.doubt[c] for c in channels]))
-    given = shares * np.array([weights.channels[c] for c in channels])
+    given = shares * trusted * np.array([weights.channels[c] for c in channels])
     given *= _reach(alert.service, graph, services, weights)[:, None]
     total = given.sum(axis=1)
     supported = np.flatnonzero(total > 0.02)
@@ -147,25 +147,32 @@ def _board(
     graph: ServiceGraph,
     blocks: Sequence[MetricBlock],
     findings: Sequence[Finding],
-) -> Floats:
-    """Shape (services, channels): the strongest sign of each service in each channel."""
+) -> tuple[Floats, Floats]:
+    """The strongest sign of each service in each channel, and how far it is to be trusted; (services, channels)."""
     row = {service: i for i, service in enumerate(services)}
     column = {channel: j for j, channel in enumerate(channels)}
     board = np.zeros((len(services), len(channels)))
+    trusted = np.zeros_like(board)
     edges = edge_rows(graph, row)
     for block in blocks:
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
         columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
-        np.maximum.at(board, (rows, columns), unexplained_harm(block.scores, rows, len(services), edges))
+        harm = unexplained_harm(block.scores, rows, len(services), edges)
+        np.maximum.at(board, (rows, columns), harm)
+        np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, len(services), edges))
         share = blame(block.scores, rows, services, graph, alert)
-        board[:, column[Channel.blame]] = np.maximum(board[:, column[Channel.blame]], share)
-        np.add.at(board[:, column[Channel.vanished]], rows, block.scores.vanished.astype(float))
+        gone = np.bincount(rows, weights=block.scores.vanished, minlength=len(services))
+        for signs, channel in ((share, Channel.blame), (gone, Channel.vanished)):
+            for table in (board, trusted):
+                np.maximum(table[:, column[channel]], signs, out=table[:, column[channel]])
         # Strained by its callers' surge, a service is a victim: its signs count for less, the more it is asked to do.
-        board /= inherited_load(block.scores, rows, len(services), edges)[:, None]
+        load = inherited_load(block.scores, rows, len(services), edges)[:, None]
+        board, trusted = board / load, trusted / load
     for finding in findings:
         at = (row[finding.service], column[finding.channel])
         board[at] = max(board[at], finding.score)
-    return board
+        trusted[at] = max(trusted[at], finding.score * finding.trust)
+    return board, np.where(board > 0, trusted / np.where(board > 0, board, 1.0), 0.0)
 
 
 def _reach(alerting: str, graph: ServiceGraph, services: list[str], weights: Weights) -> Floats:

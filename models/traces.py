@@ -33,10 +33,14 @@ _FAILED = {"error", "status_code_error", "failed", "fault", "unavailable", "inte
 class Traces:
     """Spans joined to their parents.
 
-    ``spans`` has the columns of the span table and: ``parent`` (row of the parent span, -1 where unknown),
-    ``caller`` (its service, None where unknown), ``own_ms``, ``gap_ms`` (NaN where not one child alone was
-    in another service), ``failed``, ``origin`` (failed, and no child of it did), ``names`` (another service that
-    a childless span's operation names, None mostly).
+    ``spans`` has the columns of the span table, and
+
+    * ``parent``: row of the parent span, -1 where unknown; ``caller``: its service, None where unknown;
+    * ``own_ms``: duration less children's; NaN for a client's span, which does nothing but wait;
+    * ``gap_ms``: what the parent waited beyond this span; NaN unless this is its only child, in another service;
+    * ``by_client``: the parent is a client's span, so that the gap is none of its own work;
+    * ``failed``; ``origin``: failed, and no child of it did;
+    * ``names``: another service that a childless span's operation names, None mostly.
     """
 
     spans: pd.DataFrame
@@ -57,8 +61,8 @@ class Traces:
 def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     """Find each span's parent and derive what depends on it.
 
-    Parents are sought within the trace first. Exporters have been seen to write a wrong trace id on children;
-    what is left is joined to the latest span of that id that had started by then.
+    Parents are sought within the trace first. Exporters have been seen to write one trace id on the children of
+    all traces, and span ids that repeat: there the latest span of that id that had started by then is taken.
     """
     table = spans.sort_values("timestamp", kind="stable", ignore_index=True)
     table["service"] = table["service"].astype(str)
@@ -77,11 +81,13 @@ def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     caller[~known] = None
     table["caller"] = caller
     table["gap_ms"] = _gaps(parent, service, duration)
-    # A span that only waits for one call to another service has no time of its own: that time is the gap.
-    waits = np.isin(np.arange(len(table)), parent[np.isfinite(table["gap_ms"].to_numpy())])
+    # A client's span, inside its service and waiting for one other, has no time of its own: that time is the gap.
+    inside = known & (caller == service)
+    waits = inside & np.isin(np.arange(len(table)), parent[np.isfinite(table["gap_ms"].to_numpy())])
     own = np.maximum(duration - in_children, 0.0)
     own[waits] = np.nan
     table["own_ms"] = own
+    table["by_client"] = known & inside[parent]
     table["failed"] = failed
     table["origin"] = failed & ~child_failed
     childless = ~np.isin(np.arange(len(table)), parent)
@@ -131,22 +137,27 @@ def _parents(table: pd.DataFrame) -> npt.NDArray[Any]:
     wanted = wanted[wanted["span"].notna() & ~wanted["span"].isin(["", "0", "root"])]
     wanted["span"] = wanted["span"].astype(str)
     parent = np.full(len(rows), -1)
-    first = rows.drop_duplicates(["trace", "span"])
-    found = wanted.merge(first, on=["trace", "span"], suffixes=("", "_parent"))
+    unique = rows[~rows.duplicated(["trace", "span"], keep=False)]
+    found = wanted.merge(unique, on=["trace", "span"], suffixes=("", "_parent"))
     parent[found["row"].to_numpy()] = found["row_parent"].to_numpy()
-    rest = wanted[(parent[wanted["row"].to_numpy()] < 0)]
-    if len(rest):
-        # Rows are in order of time, so "the latest row not after mine" is "the latest such span by then".
-        near = pd.merge_asof(
-            rest[["row", "span"]].assign(at=rest["row"]).sort_values("at"),
-            rows[["row", "span"]].rename(columns={"row": "row_parent"}).assign(at=rows["row"]),
-            on="at",
-            by="span",
-            allow_exact_matches=False,
-        ).dropna(subset=["row_parent"])
+    for by in (["trace", "span"], ["span"]):
+        rest = wanted[parent[wanted["row"].to_numpy()] < 0]
+        near = _latest_before(rest, rows, by)
         parent[near["row"].to_numpy()] = near["row_parent"].to_numpy(dtype=int)
     parent[parent == np.arange(len(rows))] = -1
     return parent
+
+
+def _latest_before(wanted: pd.DataFrame, rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """For each wanted span the latest row before it that matches. Rows are in order of time, so rows stand for it."""
+    pairs = pd.merge_asof(
+        wanted[["row", *by]].assign(at=wanted["row"]).sort_values("at"),
+        rows[["row", *by]].rename(columns={"row": "row_parent"}).assign(at=rows["row"]),
+        on="at",
+        by=by,
+        allow_exact_matches=False,
+    )
+    return pairs.dropna(subset=["row_parent"])
 
 
 def _gaps(
@@ -201,6 +212,9 @@ def _slower(before: pd.DataFrame, window: pd.DataFrame, column: str, channel: Ch
     table = table[table["n"] >= MIN_BASELINE_SPANS]
     if table.empty:
         return []
+    # Seen from a handler's span, the gap may as well be the handler's own work.
+    by_client = window.dropna(subset=by).groupby(by, observed=True)["by_client"].mean()
+    table["trust"] = 1.0 if channel is Channel.own_time else 0.5 + 0.5 * by_client.reindex(table.index).astype(float)
     # What matters is time the user waits: a change is weighed against a tenth of what requests take end to end.
     whole = before.loc[before["parent"] < 0, "duration_ms"].median()
     floor = np.fmax(MIN_LATENCY_MS, 0.1 * (0.0 if pd.isna(whole) else whole))
@@ -219,7 +233,8 @@ def _slower_finding(row: dict[Any, Any], channel: Channel) -> Finding:
         text = f"own time of {service} in {row['operation']} rose {change}"
         indicator = f"own time of {row['operation']}"
     detail = {"base_ms": float(row["base"]), "now_ms": float(row["now"]), "calls": int(row["calls"])}
-    return Finding(service, channel, float(row["score"]), EvidenceKind.span, text, "spans", indicator, None, detail)
+    score, trust = float(row["score"]), float(row["trust"])
+    return Finding(service, channel, score, EvidenceKind.span, text, "spans", indicator, None, detail, trust)
 
 
 def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:

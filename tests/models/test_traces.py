@@ -1,0 +1,119 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from models.base import Channel, Finding
+from models.features import Period
+from models.traces import join_spans, span_findings, span_series
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ONSET = START + timedelta(minutes=20)
+PERIOD = Period(before=ONSET, onset=ONSET, end=ONSET + timedelta(minutes=10))
+
+
+def request(
+    minute: int, *, web_ms: float = 5, wait_ms: float = 2, db_ms: float = 20, **db: Any
+) -> list[dict[str, Any]]:
+    """One trace: web's handler, its client call, and the database's span that answers it."""
+    at = START + timedelta(minutes=minute, seconds=1)
+    rows = [
+        ("a", None, "web", "GET /", web_ms + wait_ms + db_ms),
+        ("b", "a", "web", "call db", wait_ms + db_ms),
+        ("c", "b", "db", "SELECT", db_ms),
+    ]
+    table = [
+        {"timestamp": at, "trace_id": f"t{minute}", "span_id": i, "parent_id": p, "service": s, "operation": o,
+         "duration_ms": d, "status": "OK", "error": None}
+        for i, p, s, o, d in rows
+    ]  # fmt: skip
+    table[2].update(db)
+    return table
+
+
+def spans(**during: Any) -> pd.DataFrame:
+    rows = [row for minute in range(30) for row in request(minute, **(during if minute >= 20 else {}))]
+    table = pd.DataFrame(rows)
+    return table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True))
+
+
+def found(table: pd.DataFrame, channel: Channel) -> list[Finding]:
+    return [f for f in span_findings(join_spans(table), PERIOD) if f.channel is channel]
+
+
+def test_slow_code_is_own_time_of_the_service_that_runs_it() -> None:
+    assert {f.service for f in found(spans(web_ms=200), Channel.own_time)} == {"web"}
+    assert {f.service for f in found(spans(db_ms=200), Channel.own_time)} == {"db"}
+
+
+def test_a_slow_network_is_a_gap_credited_to_the_callee() -> None:
+    table = spans(wait_ms=300)
+    (gap,) = found(table, Channel.gap)
+    assert gap.service == "db"
+    assert "from 2 ms to 300 ms" in gap.text
+    assert found(table, Channel.own_time) == []
+
+
+def test_healthy_traffic_finds_nothing() -> None:
+    assert span_findings(join_spans(spans()), PERIOD) == []
+
+
+def test_errors_are_blamed_on_the_deepest_failing_span() -> None:
+    table = spans(status="ERROR", error="statement timeout")
+    table.loc[(table["timestamp"] >= pd.Timestamp(ONSET)), "status"] = "ERROR"
+    (origin,) = found(table, Channel.error_origin)
+    assert origin.service == "db"
+    assert "statement timeout" in origin.text
+
+
+def test_a_failing_call_that_nobody_answered_also_points_at_whom_it_names() -> None:
+    table = spans(status="ERROR")
+    late = table["timestamp"] >= pd.Timestamp(ONSET)
+    table = table[~(late & (table["service"] == "db"))].reset_index(drop=True)
+    late = table["timestamp"] >= pd.Timestamp(ONSET)
+    table.loc[late, "status"] = "ERROR"
+    origins = {f.service: f.score for f in found(table, Channel.error_origin)}
+    assert origins["web"] > origins["db"] > 0
+
+
+def test_an_operation_that_is_no_longer_reached_is_noticed() -> None:
+    table = spans()
+    table = table[~((table["timestamp"] >= pd.Timestamp(ONSET)) & (table["service"] == "db"))]
+    (missing,) = found(table, Channel.calls)
+    assert missing.service == "db"
+    assert "0 times" in missing.text
+
+
+def test_the_call_graph_is_read_from_parents_and_from_operations_that_name_a_service() -> None:
+    table = spans()
+    orphan = table.iloc[[0]].assign(span_id="x", operation="POST mail/send", trace_id="t99")
+    graph = join_spans(pd.concat([table, orphan], ignore_index=True), ["mail"]).graph
+    assert graph.edges == (("web", "db"), ("web", "mail"))
+
+
+def test_a_wrong_trace_id_on_children_does_not_lose_their_parents() -> None:
+    table = spans(wait_ms=300)
+    dirty = table.assign(trace_id=table["trace_id"].where(table["parent_id"].isna(), "same"))
+    # Span ids repeat in every trace here, so the right parent is the latest one before.
+    assert {f.service for f in found(dirty, Channel.gap)} == {"db"}
+    assert join_spans(dirty).graph.edges == (("web", "db"),)
+
+
+def test_order_of_rows_does_not_matter_and_the_input_is_left_alone() -> None:
+    table = spans(db_ms=200)
+    shuffled = table.sample(frac=1.0, random_state=1)
+    before = shuffled.copy()
+    key = [(f.service, f.channel, f.score) for f in span_findings(join_spans(table), PERIOD)]
+    assert [(f.service, f.channel, f.score) for f in span_findings(join_spans(shuffled), PERIOD)] == key
+    pd.testing.assert_frame_equal(shuffled, before)
+
+
+def test_spans_become_series_by_service_and_time() -> None:
+    series = span_series(join_spans(spans(db_ms=200)))
+    assert {key.service for key in series.keys} == {"web", "db"}
+
+
+def test_no_spans_nothing() -> None:
+    empty = spans().iloc[:0]
+    assert span_findings(join_spans(empty), PERIOD) == []
+    assert len(span_series(join_spans(empty))) == 0

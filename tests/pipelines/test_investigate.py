@@ -1,0 +1,249 @@
+"""Faults planted in a small synthetic shop: web -> cart -> db, and web -> ads, which is never at fault."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.domain import Alert, Diagnosis, Evidence, EvidenceKind, Severity
+from data.telemetry import Metrics, SeriesKey, Telemetry, empty_logs, empty_spans
+from data.topology import ServiceGraph
+from pipelines.investigate import investigate
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FAULT = START + timedelta(minutes=45)
+FIRED = FAULT + timedelta(minutes=2)
+END = START + timedelta(minutes=55)
+SERVICES = ("web", "cart", "db", "ads")
+GRAPH = ServiceGraph([("web", "cart"), ("cart", "db"), ("web", "ads")])
+CALLERS = {"db": ("db", "cart", "web"), "cart": ("cart", "web"), "web": ("web",), "ads": ("ads", "web")}
+BASE = {"latency_p99_ms": 50.0, "error_ratio": 0.002, "cpu_utilization": 30.0, "requests_per_sec": 200.0}
+
+
+def alert(**fields: Any) -> Alert:
+    values = {"id": "a1", "source": "test", "service": "web", "title": "web is slow", "fired_at": FIRED, "group": "g",
+              "metric": "latency_p99_ms"}  # fmt: skip
+    return Alert(**{**values, **fields})
+
+
+def metrics(cause: str = "db", kind: str = "latency", seed: int = 0) -> Metrics:
+    clock = np.datetime64(START.replace(tzinfo=None), "us") + np.arange(56) * np.timedelta64(60, "s")
+    keys = tuple(SeriesKey(s, m) for s in SERVICES for m in BASE)
+    level = np.array([BASE[key.metric] for key in keys])
+    values = level * (1.0 + 0.03 * np.random.default_rng(seed).normal(size=(len(clock), len(keys))))
+    late = clock >= np.datetime64(FAULT.replace(tzinfo=None), "us")
+    for service in CALLERS[cause]:
+        column = {m: keys.index(SeriesKey(service, m)) for m in BASE}
+        if kind in ("latency", "cpu"):
+            values[late, column["latency_p99_ms"]] += 400.0
+        if kind == "error":
+            values[late, column["error_ratio"]] += 0.3
+        if kind == "cpu" and service == cause:
+            values[late, column["cpu_utilization"]] += 60.0
+    return Metrics(clock, keys, values)
+
+
+def spans(cause: str = "db", extra_ms: float = 400.0) -> pd.DataFrame:
+    rows = []
+    for minute in range(55):
+        at = START + timedelta(minutes=minute, seconds=5)
+        own = dict.fromkeys(SERVICES, 10.0 + minute % 3)
+        if at >= FAULT:
+            own[cause] += extra_ms
+        cart = own["cart"] + own["db"]
+        for i, parent, service, ms in (
+            ("1", None, "web", own["web"] + cart + own["ads"]),
+            ("2", "1", "cart", cart),
+            ("3", "2", "db", own["db"]),
+            ("4", "1", "ads", own["ads"]),
+        ):
+            row = {"timestamp": at, "trace_id": f"t{minute}", "span_id": i, "parent_id": parent, "status": "OK"}
+            rows.append({**row, "service": service, "operation": f"{service}.handle", "duration_ms": ms})
+    table = pd.DataFrame(rows)
+    return table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True).astype("datetime64[us, UTC]"))
+
+
+def logs(cause: str = "db") -> pd.DataFrame:
+    rows = [
+        {
+            "timestamp": START + timedelta(minutes=m, seconds=i),
+            "service": s,
+            "severity": "INFO",
+            "message": f"handled {m}",
+        }
+        for m in range(55)
+        for i, s in enumerate(SERVICES)
+    ]
+    rows += [
+        {"timestamp": FAULT + timedelta(seconds=7 * i), "service": cause, "severity": "ERROR",
+         "message": f"too many connections: {i} waiting"}
+        for i in range(40)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True).astype("datetime64[us, UTC]"))
+
+
+def everything() -> Telemetry:
+    return Telemetry(metrics=metrics(), logs=logs(), spans=spans(), graph=GRAPH)
+
+
+def leader(diagnosis: Diagnosis) -> str:
+    return diagnosis.candidates[0].service
+
+
+@pytest.mark.parametrize("cause", ["db", "cart", "ads", "web"])
+@pytest.mark.parametrize("kind", ["latency", "error", "cpu"])
+def test_metrics_and_a_graph_find_where_it_began(cause: str, kind: str) -> None:
+    watched = alert(metric="error_ratio" if kind == "error" else "latency_p99_ms")
+    diagnosis = investigate(watched, Telemetry(metrics=metrics(cause, kind), graph=GRAPH))
+    assert leader(diagnosis) == cause
+    assert diagnosis.candidates[0].path[0] == cause
+    assert diagnosis.candidates[0].path[-1] == "web"
+
+
+def test_without_a_graph_the_resource_that_changed_still_points() -> None:
+    assert leader(investigate(alert(), Telemetry(metrics=metrics("cart", "cpu")))) == "cart"
+
+
+@pytest.mark.parametrize("cause", ["db", "cart", "ads"])
+def test_spans_alone_suffice(cause: str) -> None:
+    diagnosis = investigate(alert(), Telemetry(spans=spans(cause)))
+    assert leader(diagnosis) == cause
+    assert any("inferred from spans" in sentence for sentence in diagnosis.unseen)
+
+
+@pytest.mark.parametrize("cause", ["db", "ads"])
+def test_logs_alone_suffice(cause: str) -> None:
+    diagnosis = investigate(alert(), Telemetry(logs=logs(cause)))
+    assert leader(diagnosis) == cause
+    assert "too many connections" in " ".join(e.summary for e in diagnosis.evidence)
+
+
+@pytest.mark.parametrize("delay_s", [0, 30, 60, 120, 240])
+def test_the_delay_of_the_alert_does_not_matter(delay_s: int) -> None:
+    late = alert(fired_at=FAULT + timedelta(seconds=delay_s))
+    diagnosis = investigate(late, everything())
+    assert leader(diagnosis) == "db"
+    assert diagnosis.onset is not None
+    assert abs(diagnosis.onset - FAULT) <= timedelta(seconds=60)
+
+
+def test_every_candidate_is_supported_by_evidence_that_exists() -> None:
+    diagnosis = investigate(alert(), everything())
+    ids = [e.id for e in diagnosis.evidence]
+    assert len(ids) == len(set(ids))
+    for candidate in diagnosis.candidates:
+        assert candidate.evidence
+        assert {e.service for e in diagnosis.cited(candidate.evidence)} == {candidate.service}
+        assert len(diagnosis.cited(candidate.evidence)) == len(candidate.evidence)
+    assert diagnosis.candidates[0].evidence[0] == "E1"
+    assert sum(c.probability for c in diagnosis.candidates) <= 1.0 + 1e-9
+
+
+def test_evidence_says_from_what_to_what_and_when() -> None:
+    diagnosis = investigate(alert(), Telemetry(metrics=metrics("db", "cpu"), graph=GRAPH))
+    said = " | ".join(e.summary for e in diagnosis.cited(diagnosis.candidates[0].evidence))
+    assert "latency_p99_ms of db rose from 50" in said
+    assert " ms at 00:45Z" in said
+
+
+def test_healthy_telemetry_accuses_nobody_with_confidence() -> None:
+    healthy = metrics().values.copy()
+    healthy[45:] = healthy[:11]
+    diagnosis = investigate(alert(), Telemetry(metrics=replace(metrics(), values=healthy), graph=GRAPH))
+    assert diagnosis.confidence < 0.5
+    assert diagnosis.severity is Severity.medium
+
+
+@pytest.mark.parametrize("series", [0.0, 7.0, np.nan])
+def test_series_without_any_variation_accuse_nobody(series: float) -> None:
+    flat = np.full_like(metrics().values, series)
+    assert investigate(alert(), Telemetry(metrics=replace(metrics(), values=flat), graph=GRAPH)).candidates == ()
+
+
+def test_nothing_at_all_yields_no_candidate_and_says_so() -> None:
+    diagnosis = investigate(alert(), Telemetry())
+    assert diagnosis.candidates == ()
+    assert diagnosis.confidence == 0.0
+    assert len(diagnosis.unseen) >= 4
+    assert any("web has no telemetry" in sentence for sentence in diagnosis.unseen)
+
+
+@pytest.mark.parametrize("gone", ["spans", "logs", "graph", "source"])
+def test_what_was_not_seen_lowers_the_confidence(gone: str) -> None:
+    seen = Telemetry(metrics=metrics(), logs=logs(), spans=spans(), graph=GRAPH)
+    missing = Evidence(id="m", kind=EvidenceKind.missing, summary="github did not answer", source="github")
+    less = {
+        "spans": replace(seen, spans=empty_spans()),
+        "logs": replace(seen, logs=empty_logs()),
+        "graph": replace(seen, graph=ServiceGraph()),
+        "source": replace(seen, missing=(missing,)),
+    }[gone]
+    full, partial = investigate(alert(), seen), investigate(alert(), less)
+    assert partial.confidence < full.confidence
+    assert len(partial.unseen) > len(full.unseen) == 0
+
+
+def test_holes_in_the_data_do_not_hide_the_cause() -> None:
+    table = metrics()
+    values = table.values.copy()
+    values[np.random.default_rng(1).random(values.shape) < 0.3] = np.nan
+    assert leader(investigate(alert(), Telemetry(metrics=replace(table, values=values), graph=GRAPH))) == "db"
+
+
+def test_the_same_input_gives_the_same_answer_and_is_left_alone() -> None:
+    telemetry = everything()
+    values, lines, rows = telemetry.metrics.values.copy(), telemetry.logs.copy(), telemetry.spans.copy()
+    assert investigate(alert(), telemetry) == investigate(alert(), everything())
+    np.testing.assert_array_equal(telemetry.metrics.values, values)
+    pd.testing.assert_frame_equal(telemetry.logs, lines)
+    pd.testing.assert_frame_equal(telemetry.spans, rows)
+
+
+def test_neither_names_nor_order_of_columns_decide() -> None:
+    table = metrics("cart", "cpu")
+    new = {"web": "z9", "cart": "a1", "db": "m5", "ads": "b2"}
+    order = np.random.default_rng(2).permutation(len(table))
+    keys = tuple(table.keys[i]._replace(service=new[table.keys[i].service]) for i in order)
+    renamed = Telemetry(
+        metrics=Metrics(table.timestamps, keys, table.values[:, order]),
+        graph=ServiceGraph([(new[a], new[b]) for a, b in GRAPH.edges]),
+    )
+    one = investigate(alert(), Telemetry(metrics=table, graph=GRAPH))
+    other = investigate(alert(service="z9"), renamed)
+    before = {new[c.service]: c.probability for c in one.candidates}
+    assert {c.service: c.probability for c in other.candidates} == pytest.approx(before)
+
+
+def test_nothing_after_as_of_is_used() -> None:
+    as_of = FIRED + timedelta(minutes=1)
+    telemetry = everything()
+    tampered = telemetry.metrics.values.copy()
+    tampered[telemetry.metrics.timestamps > np.datetime64(as_of.replace(tzinfo=None))] = 1e9
+    later = logs("ads")
+    poisoned = replace(
+        telemetry,
+        metrics=replace(telemetry.metrics, values=tampered),
+        logs=pd.concat([telemetry.logs, later[later["timestamp"] > pd.Timestamp(as_of)]], ignore_index=True),
+    )
+    assert investigate(alert(), poisoned, as_of=as_of) == investigate(alert(), telemetry, as_of=as_of)
+
+
+def test_a_surge_of_users_is_not_blamed_on_the_services_it_overwhelms() -> None:
+    table = metrics()
+    values = np.full_like(table.values, 0.0) + metrics("web", "none").values
+    for i, key in enumerate(table.keys):
+        values[45:, i] *= {"requests_per_sec": 6.0, "latency_p99_ms": 8.0, "cpu_utilization": 3.0}.get(key.metric, 1.0)
+    diagnosis = investigate(alert(), Telemetry(metrics=replace(table, values=values), graph=GRAPH))
+    assert leader(diagnosis) == "web"
+
+
+def test_the_blast_radius_is_who_calls_the_cause() -> None:
+    diagnosis = investigate(alert(), everything())
+    assert diagnosis.blast_radius.services == ("db", "cart", "web")
+    assert set(diagnosis.blast_radius.symptomatic) == {"db", "cart", "web"}
+    assert diagnosis.severity is Severity.critical
+    assert diagnosis.anomaly_score > 0.85
