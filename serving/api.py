@@ -30,7 +30,7 @@ from data.store import Event, Store
 from serving.auth import Actor, actor, writer
 from serving.services import Services
 
-T = TypeVar("T", Decision, Feedback)
+T = TypeVar("T", bound=Decision | Feedback)
 
 _INCIDENT_ID = re.compile(r"[A-Za-z0-9-]{1,32}")
 _MAX_BODY_BYTES = 65_536

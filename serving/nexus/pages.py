@@ -41,8 +41,7 @@ def render(
     page = _environment().get_template(template)
     form_token = gate(request).sessions.form_token(session) if session else ""
     body = page.render(session=session, csrf=form_token, **context)
-    # A log line may hold half a surrogate pair; a page must be valid UTF-8 all the same.
-    return HTMLResponse(body.encode("utf-8", "replace"), status, HEADERS)
+    return HTMLResponse(body, status, HEADERS)
 
 
 @cache

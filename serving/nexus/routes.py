@@ -14,7 +14,7 @@ from serving import api
 from serving.auth import check_form, visitor
 from serving.nexus import live
 from serving.nexus.pages import HEADERS, render
-from serving.nexus.view import cards, incident_view
+from serving.nexus.view import NEEDS_A_PERSON, cards, incident_view, worst_first
 from serving.services import Services
 from serving.sessions import Session
 
@@ -41,8 +41,8 @@ def incident_list(request: Request, session: Visitor, show: str = "open") -> Res
         request,
         "_list.html" if only_list else "list.html",
         session=session,
-        waiting=[card for card in found if card.incident.status in _NEEDS_A_PERSON],
-        working=[card for card in found if card.incident.status not in _NEEDS_A_PERSON],
+        waiting=worst_first(card for card in found if card.incident.status in NEEDS_A_PERSON),
+        working=worst_first(card for card in found if card.incident.status not in NEEDS_A_PERSON),
         everything=everything,
         is_first=not everything and not found and not services.store.incidents(limit=1),
         is_cut=len(found) == LIST_LIMIT,
@@ -107,9 +107,6 @@ def events(request: Request, session: Visitor, after: str = "", incident: str = 
     only = api.find(store, incident).id if incident else None
     headers = {**HEADERS, "X-Accel-Buffering": "no"}
     return StreamingResponse(live.changes(request, store, start, only), media_type="text/event-stream", headers=headers)
-
-
-_NEEDS_A_PERSON = {IncidentStatus.awaiting_approval, IncidentStatus.escalated}
 
 
 def _decide(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -29,6 +30,7 @@ from serving.nexus.layout import neighbourhood, positions
 from serving.nexus.words import how_sure, number, percent
 
 SHOWN = 5
+NEEDS_A_PERSON = {IncidentStatus.awaiting_approval, IncidentStatus.escalated}
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class IncidentView:
     def what_broke(self) -> str:
         reach = self.diagnosis.blast_radius.symptomatic if self.diagnosis else ()
         also = [service for service in reach if service != self.incident.service]
-        text = f"{self.incident.service}: {self.incident.title}"
+        text = _about(self.incident.service, self.incident.title)
         return text + (f". Also unwell: {', '.join(also[:4])}{' and more' if len(also) > 4 else ''}" if also else "")
 
     @property
@@ -111,7 +113,7 @@ class IncidentView:
         if lead is None:
             return "Not known: nothing that was seen supports a cause."
         evidence = self.diagnosis.cited(lead.evidence)
-        return f"{lead.service}. {evidence[0].summary}" if evidence else lead.service
+        return _about(lead.service, evidence[0].summary) if evidence else lead.service
 
     @property
     def why_change(self) -> ChangeRow | None:
@@ -123,8 +125,9 @@ class IncidentView:
         lead = self.leading
         if self.diagnosis is None or lead is None:
             return "Not at all."
-        sure = how_sure(lead.probability)
-        return f"{percent(lead.probability)} that it is {lead.service}: {sure}"
+        text = f"{percent(lead.probability)} that it is {lead.service}: {how_sure(lead.probability)}"
+        rivals = ", ".join(f"{c.service} ({percent(c.probability)})" for c in self.others[:2])
+        return f"{text}. Else {rivals}" if rivals else text
 
     @property
     def others(self) -> tuple[Candidate, ...]:
@@ -162,6 +165,8 @@ class IncidentView:
         place = positions(shown, calls)
         path = set(zip(self.leading.path, self.leading.path[1:], strict=False)) if self.leading else set()
         return {
+            "rows": _size(len({row for _, row in place.values()}), 4, 8),
+            "columns": _size(len({column for column, _ in place.values()}), 4, 7),
             "left_out": len(services) - len(shown),
             "nodes": [
                 {"id": s, "role": self.roles.get(s, ""), "column": place[s][0], "row": place[s][1]}
@@ -196,6 +201,15 @@ class IncidentView:
         ]
 
 
+def _about(service: str, sentence: str) -> str:
+    """The sentence, beginning with the service it is about unless it says so itself."""
+    return sentence if service.lower() in sentence.lower() else f"{service}: {sentence}"
+
+
+def _size(count: int, low: int, middle: int) -> str:
+    return "low" if count <= low else "middle" if count <= middle else "high"
+
+
 def _in_words(series: Series, onset: datetime | None) -> str:
     """What a chart shows, for those who do not see it."""
     seen = [(t, v) for t, v in zip(series.timestamps, series.values, strict=True) if v is not None]
@@ -209,6 +223,11 @@ def _in_words(series: Series, onset: datetime | None) -> str:
 def cards(store: Store, statuses: set[IncidentStatus], limit: int) -> list[Card]:
     """The newest incidents, each with its leading cause."""
     return [Card(found, store.latest(found.id, Diagnosis)) for found in store.incidents(statuses, limit)]
+
+
+def worst_first(found: Iterable[Card]) -> list[Card]:
+    """In the order to look at them: what is not over yet, by severity, the newest first among equals."""
+    return sorted(found, key=lambda card: (card.incident.status.is_closed, -card.incident.severity.rank))
 
 
 def incident_view(store: Store, incident: Incident) -> IncidentView:

@@ -68,11 +68,11 @@ def span(seconds: float) -> str:
     """A length of time in one or two units."""
     minutes = int(max(seconds, 0) // 60)
     if minutes < 1:
-        return "just now" if seconds < 10 else "< 1 min"
+        return "< 1 min"
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     return f"{minutes // (24 * 60)} days"
 
 

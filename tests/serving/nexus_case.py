@@ -155,7 +155,7 @@ def open_incident(
     **alert_fields: object,
 ) -> Incident:
     """An incident as triage leaves it: opened by one alert, being investigated."""
-    fired_at = fired_at or now() - timedelta(minutes=12)
+    fired_at = fired_at or now() - timedelta(minutes=12, seconds=30)
     alert = Alert.model_validate(
         {
             "id": f"{incident_id}-a",

@@ -53,7 +53,7 @@
       cursor: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       axes: [
-        { ...axis, space: 70, values: (_, times) => times.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) },
+        { ...axis, space: 70, size: 32, values: (_, times) => times.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) },
         { ...axis, size: 52, values: (_, values) => values.map(short) },
       ],
       series: [{}, { stroke: colour("series"), width: 1.5, points: { show: false }, spanGaps: false }],

@@ -60,9 +60,9 @@
 
   function span(seconds) {
     const minutes = Math.floor(Math.max(seconds, 0) / 60);
-    if (minutes < 1) return seconds < 10 ? "just now" : "< 1 min";
+    if (minutes < 1) return "< 1 min";
     if (minutes < 60) return `${minutes} min`;
-    if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+    if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
     return `${Math.floor(minutes / 1440)} days`;
   }
 
