@@ -92,11 +92,9 @@ def first_severity(anomaly_score: float | None, level: AlertLevel) -> Severity:
     """
     if anomaly_score is None:
         return Severity.high if level is AlertLevel.error else Severity.medium
-    if anomaly_score > 0.85 and level is AlertLevel.error:
-        return Severity.critical
-    if anomaly_score > 0.6 and level in (AlertLevel.error, AlertLevel.warning):
-        return Severity.high
-    return Severity.medium
+    from models.impact import severity_of  # loads numpy, which taking an alert in does not need
+
+    return severity_of(anomaly_score, level)
 
 
 def _match(alert: Alert, incident: Incident, graph: ServiceGraph) -> Match:

@@ -29,6 +29,7 @@ from data.parse import parse_time
 from data.settings import Settings
 from data.store import Store
 from pipelines import intake
+from serving.api import Problem
 from serving.services import Services
 from serving.signatures import is_recent, relay_matches, token_matches
 from serving.webhook_schema import ALERTMANAGER, DATADOG, RELAY_HEADERS
@@ -41,12 +42,6 @@ _PASSING = (exc.OperationalError, exc.InterfaceError, exc.IntegrityError, exc.Ti
 
 TOKEN_HEADERS = ("X-QAI-Token", "X-AISRE-Token")
 Normalise = Callable[[Any], Sequence[Alert]]
-
-
-class Problem(BaseModel):
-    """Why a payload was not accepted."""
-
-    detail: str
 
 
 class AlertReceipt(BaseModel):

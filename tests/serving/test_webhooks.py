@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import shutil
 import socket
 import threading
@@ -85,6 +86,23 @@ def store(empty: Path, tmp_path: Path) -> Iterator[Store]:
     engine = connect(f"sqlite:///{shutil.copy(empty, tmp_path)}")
     yield Store(engine)
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store on each database; PostgreSQL is skipped, saying so, where no server is installed."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("store")
+        return
+    server = connect(request.getfixturevalue("postgres_url"))
+    name = f"t{secrets.token_hex(8)}"
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine = connect(server.url.set(database=name).render_as_string(hide_password=False))
+    migrate(engine)
+    yield Store(engine)
+    engine.dispose()
+    server.dispose()
 
 
 @pytest.fixture
@@ -360,17 +378,33 @@ def test_a_lost_database_asks_to_try_again(tmp_path: Path, responder: RecordingR
     assert "Retry-After" in answer.headers
 
 
-def test_eight_at_once_are_one_alert_and_one_incident(
-    client: TestClient, store: Store, responder: RecordingResponder
-) -> None:
+def test_eight_at_once_are_one_alert_and_one_incident(either: Store, responder: RecordingResponder) -> None:
+    client = TestClient(build(either, responder))
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.post(DATADOG, json=notification(), headers=TOKEN), range(8)))
     assert {answer.status_code for answer in answers} == {202}
     assert sum(not answer.json()["alerts"][0]["duplicate"] for answer in answers) == 1
     (key,) = responder.handled
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: triage(store, key, ServiceGraph()), range(8)))
-    assert len(set(results)) == len(store.incidents()) == 1
+        results = list(pool.map(lambda _: triage(either, key, ServiceGraph()), range(8)))
+    assert len(set(results)) == len(either.incidents()) == 1
+
+
+def test_a_replay_is_refused_when_it_races_the_original(either: Store, responder: RecordingResponder) -> None:
+    client = TestClient(build(either, responder))
+    body = json.dumps(notification()).encode()
+    headers = signed(body)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.post(DATADOG, content=body, headers=headers), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [202] + [401] * 7
+
+
+def test_odd_text_reaches_every_database(either: Store, responder: RecordingResponder) -> None:
+    client = TestClient(build(either, responder))
+    body = b'{"id": "\\u0000\\ud800", "x": {"\\u0000": ["\\u0000", 1e999, ' + b"9" * 400 + b']}, "tags": "a:\\u0000"}'
+    answer = client.post(DATADOG, content=body, headers=TOKEN)
+    assert answer.status_code == 202
+    assert either.alert(answer.json()["alerts"][0]["key"]).extra["x"][""][1] == "inf"
 
 
 # -- on a real socket -------------------------------------------------------------------------------------
