@@ -21,6 +21,26 @@ def connect(url: str) -> sa.Engine:
     Raises:
         ConfigError: if the URL is malformed or its driver is not installed.
     """
+    engine = _engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _begin_ourselves)
+        sa.event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def connect_for_workflows(url: str) -> sa.Engine:
+    """An engine for DBOS, which says ``BEGIN`` itself where it needs one and leaves the rest to the driver.
+
+    Raises:
+        ConfigError: as :func:`connect` does.
+    """
+    engine = _engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _let_the_driver_begin)
+    return engine
+
+
+def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
@@ -31,7 +51,6 @@ def connect(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(f"QAI_DATABASE_URL: {error}") from error
     sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
@@ -58,7 +77,6 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, below
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {_BUSY_TIMEOUT_MS}",
@@ -70,8 +88,17 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def _begin_ourselves(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+
+
+def _let_the_driver_begin(connection: Any, _record: Any) -> None:
+    connection.isolation_level = "IMMEDIATE"
+
+
 def _begin_immediate(connection: sa.Connection) -> None:
     # A deferred transaction that reads and then writes fails with "database is locked" at once when another
     # writer got in between, whatever the busy timeout: take the write lock at the start instead.
-    if connection.get_isolation_level() != "AUTOCOMMIT":
+    # Asked of the options, not of the driver: pysqlite answers SERIALIZABLE whatever the mode.
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN IMMEDIATE")

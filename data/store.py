@@ -83,6 +83,11 @@ class Store:
             raise StoreError(f"no alert with key {key}")
         return Alert.model_validate(row.payload)
 
+    def incident_of(self, key: str) -> str | None:
+        """The incident that took an alert in, or None while none has."""
+        with reading(self.engine) as connection:
+            return connection.scalar(sa.select(t.alerts.c.incident_id).where(t.alerts.c.key == key))
+
     def unhandled(self, limit: int = 1000) -> list[str]:
         """Keys of alerts that no incident has taken in yet, oldest first."""
         query = sa.select(t.alerts.c.key).where(t.alerts.c.handled.is_(False)).order_by(t.alerts.c.received_at)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from data import audit
-from data.domain import Decision, Diagnosis, IncidentStatus, Outcome, now
+from data.domain import Decision, Diagnosis, IncidentStatus, Outcome, PullRequest, PullRequestState, now
 from data.errors import ActionError, PolicyError, ProposalError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
@@ -47,10 +47,6 @@ class IncidentSteps:
     @property
     def store(self) -> Store:
         return self.files.store
-
-    @property
-    def approval_timeout(self) -> timedelta:
-        return timedelta(days=self.settings.approval_days)
 
     def triage(self, key: str) -> Triage:
         return triage(self.store, key, self.files.known_graph())
@@ -95,7 +91,7 @@ class IncidentSteps:
 
     def propose(self, incident_id: str) -> bool:
         """Draft a fix, where one is safe to propose. What recovered meanwhile needs none."""
-        if self.standing(incident_id) is IncidentStatus.resolved:
+        if self._standing(incident_id) is IncidentStatus.resolved:
             return False
         if self.store.latest(incident_id, Proposal) is not None:
             return True
@@ -120,8 +116,13 @@ class IncidentSteps:
             return False
         return True
 
-    def standing(self, incident_id: str) -> IncidentStatus:
-        return self.store.incident(incident_id).status
+    def verdict(self, incident_id: str) -> IncidentStatus:
+        """What was decided about the pull request; ``awaiting_approval`` means that nobody did, in time.
+
+        Then nobody can any more: it goes to a person as an open incident, not as a question.
+        """
+        late = self.store.claim(incident_id, IncidentStatus.awaiting_approval, IncidentStatus.escalated)
+        return IncidentStatus.awaiting_approval if late else self._standing(incident_id)
 
     def merge(self, incident_id: str) -> None:
         """Merge what a person approved. Where that fails nothing is changed, and a person takes over."""
@@ -137,16 +138,17 @@ class IncidentSteps:
         self.store.move(incident_id, IncidentStatus.merged, message, commit=pull_request.merge_commit)
 
     def withdraw(self, incident_id: str, because: str) -> None:
-        """Close the pull request without merging it; an incident that is still open goes to a person."""
-        number = self.files.pull_request(incident_id).number
+        """Close the pull request, if it is open, without merging it."""
+        pull_request = self.store.latest(incident_id, PullRequest)
+        if pull_request is None or pull_request.state is not PullRequestState.open:
+            return
+        number = pull_request.number
         audit.append(self.store.engine, "qai-sre", "close_pull_request", incident_id, because=because)
         try:
             self.store.put(incident_id, execute.close_pull_request(self._forge(), number, because))
             self.store.note(incident_id, "withdrawn", f"pull request {number} is closed: {because}")
         except ActionError as error:
             self.store.note(incident_id, "problem", f"pull request {number} could not be closed: {error}")
-        if self.standing(incident_id) is IncidentStatus.awaiting_approval:
-            self.files.escalate(incident_id, because)
 
     def give_up(self, incident_id: str, because: str) -> None:
         """Hand an incident whose flow failed to a person."""
@@ -155,6 +157,9 @@ class IncidentSteps:
     def _open_pull_request(self, incident_id: str, forge: LocalForge) -> None:
         incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
         proposal, base = self.files.proposal(incident_id), self.settings.base_branch
+        opened = execute.opened_before(forge, incident, proposal)
+        if opened is not None:
+            return self._await_person(incident_id, opened)
         plan = execute.plan_fix(forge, base, incident, diagnosis, proposal)
         if plan is None:
             raise ActionError(str(execute.needs_a_person(proposal)))
@@ -171,10 +176,19 @@ class IncidentSteps:
         # The intent is on record before the world is touched, so that a crash in between can be told from nothing.
         audit.append(self.store.engine, decision.by, "open_pull_request", incident_id, branch=plan.branch)
         pull_request = execute.open_pull_request(forge, base, incident, diagnosis, proposal, decision=decision)
+        self._await_person(incident_id, pull_request)
+
+    def _await_person(self, incident_id: str, pull_request: PullRequest) -> None:
         self.store.put(incident_id, pull_request)
-        if self.standing(incident_id) is IncidentStatus.investigating:
+        standing = self._standing(incident_id)
+        if standing is IncidentStatus.investigating:
             message = f"pull request {pull_request.number} is open: {pull_request.title}"
             self.store.move(incident_id, IncidentStatus.awaiting_approval, message, branch=pull_request.branch)
+        elif standing is IncidentStatus.resolved:
+            self.withdraw(incident_id, "the alert recovered while it was being opened")
+
+    def _standing(self, incident_id: str) -> IncidentStatus:
+        return self.store.incident(incident_id).status
 
     def _forge(self) -> LocalForge:
         if self.forge is None:

@@ -7,20 +7,20 @@ with the same ``executor_id`` starts again.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
-from data.database import connect
-from data.domain import Decision, Feedback, IncidentStatus, RejectReason
+from data.database import connect_for_workflows
+from data.domain import Decision, Feedback, IncidentStatus, RejectReason, now
 from data.settings import Settings
 from data.store import Store
 from pipelines.answers import Answers
-from pipelines.respond import respond, take_in
+from pipelines.respond import conclude, respond, take_in
 from pipelines.steps import IncidentSteps
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ R = TypeVar("R")
 # Steps recorded by one version must be replayed by code that takes the same steps in the same order: raise
 # this when the order of steps in ``respond`` changes, and let flows of the version before drain first.
 FLOW_VERSION = "1"
-_TOPIC = "word"
+_SWEEP_EVERY_S = 30.0
 
 
 class Worker:
@@ -44,32 +44,36 @@ class Worker:
         self._store = store
         self._steps = steps
         self._answers = answers
+        self._stop = threading.Event()
 
     def __enter__(self) -> Worker:
         config: DBOSConfig = {
             "name": "qai-sre",
-            "system_database_engine": connect(self._settings.workflow_url),
+            "system_database_engine": connect_for_workflows(self._settings.workflow_url),
             "application_version": FLOW_VERSION,
             "executor_id": self._settings.executor_id,
             "log_level": "WARNING",
-            "notification_listener_polling_interval_sec": 0.1,
         }
         DBOS(config=config)
-        self._take_in = DBOS.workflow(name="take_in")(self._take_in_flow)
-        self._respond = DBOS.workflow(name="respond")(self._respond_flow)
+        self._take_in = DBOS.workflow(name="take_in")(self._take_in_flow())
+        self._respond = DBOS.workflow(name="respond")(self._respond_flow())
+        self._conclude = DBOS.workflow(name="conclude")(self._conclude_flow())
         DBOS.launch()
-        self.sweep()
+        self._stop.clear()
+        threading.Thread(target=self._sweep_regularly, name="sweep", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop.set()
         DBOS.destroy(destroy_registry=True)
 
     def sweep(self) -> None:
-        """Take up what a process that died left behind: alerts never started, and words never passed on."""
+        """Take up what a process that died left behind, and what nobody decided in time."""
         for key in self._store.unhandled():
             self.handle(key)
-        for incident in self._store.incidents([IncidentStatus.approved, IncidentStatus.escalated]):
-            self.tell(incident.id)
+        for incident in self._store.incidents([IncidentStatus.approved, IncidentStatus.awaiting_approval]):
+            if incident.status is IncidentStatus.approved or self._is_late(incident.id):
+                self.begin_conclude(incident.id)
 
     def handle(self, key: str) -> None:
         """Start the flow for a stored alert. A second call for the same alert finds the first one's flow."""
@@ -78,7 +82,7 @@ class Worker:
 
     def approve(self, incident_id: str, by: str) -> Decision:
         decision = self._answers.approve(incident_id, by)
-        self.tell(incident_id)
+        self.begin_conclude(incident_id)
         return decision
 
     def reject(
@@ -94,30 +98,57 @@ class Worker:
         feedback = self._answers.reject(
             incident_id, by, reason, true_service=true_service, true_change=true_change, comment=comment
         )
-        self.tell(incident_id)
+        self.begin_conclude(incident_id)
         return feedback
 
-    def start(self, incident_id: str) -> None:
+    def begin_respond(self, incident_id: str) -> None:
         with SetWorkflowID(incident_id):
             DBOS.start_workflow(self._respond, incident_id)
 
-    def tell(self, incident_id: str) -> None:
-        # An incident whose flow has not begun yet has nobody to wake; its flow reads the store when it begins.
-        with suppress(dbos_error.DBOSNonExistentWorkflowError):
-            DBOS.send(incident_id, "see the store", topic=_TOPIC)
+    def begin_conclude(self, incident_id: str) -> None:
+        with SetWorkflowID(f"{incident_id}:conclude"):
+            DBOS.start_workflow(self._conclude, incident_id)
 
     def step(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return DBOS.run_step({"name": function.__name__}, function, *args, **kwargs)
 
-    def wait_for_word(self, timeout: timedelta) -> bool:
-        return DBOS.recv(topic=_TOPIC, timeout_seconds=timeout.total_seconds()) is not None
+    def _sweep_regularly(self) -> None:
+        while True:
+            try:
+                self.sweep()
+            except Exception:
+                log.exception("the sweep failed; trying again in %g s", _SWEEP_EVERY_S)
+            if self._stop.wait(_SWEEP_EVERY_S):
+                return
 
-    def _take_in_flow(self, key: str) -> str | None:
-        return take_in(key, self._steps, self)
+    def _is_late(self, incident_id: str) -> bool:
+        asked = [e.at for e in self._store.events(incident_id) if e.kind == IncidentStatus.awaiting_approval.value]
+        return bool(asked) and now() - asked[-1] > timedelta(days=self._settings.approval_days)
 
-    def _respond_flow(self, incident_id: str) -> None:
+    # DBOS marks the functions it registers, which bound methods do not allow: hence functions that return functions.
+
+    def _take_in_flow(self) -> Callable[[str], str | None]:
+        def take_in_flow(key: str) -> str | None:
+            return take_in(key, self._steps, self)
+
+        return take_in_flow
+
+    def _respond_flow(self) -> Callable[[str], None]:
+        def respond_flow(incident_id: str) -> None:
+            self._guarded(respond, incident_id)
+
+        return respond_flow
+
+    def _conclude_flow(self) -> Callable[[str], None]:
+        def conclude_flow(incident_id: str) -> None:
+            self._guarded(conclude, incident_id)
+
+        return conclude_flow
+
+    def _guarded(self, flow: Callable[[str, IncidentSteps, Worker], None], incident_id: str) -> None:
+        """Run a flow; one that fails is handed to a person rather than forgotten."""
         try:
-            respond(incident_id, self._steps, self)
+            flow(incident_id, self._steps, self)
         except dbos_error.DBOSException:
             raise  # the machinery's own: cancelled, or replayed by code that takes other steps
         except Exception as error:

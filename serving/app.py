@@ -1,0 +1,28 @@
+"""The control plane: webhooks, the JSON API and Nexus in one FastAPI application."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from serving import api, auth, nexus, webhooks
+from serving.services import Services
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over running ``services``."""
+    app = FastAPI(
+        title="QAI SRE",
+        version=version("qai-sre"),
+        summary="Alerts in, ranked root causes and guarded fixes out.",
+        # The interactive pages load scripts from elsewhere; the description itself is at /openapi.json.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    for router in (webhooks.router, api.router, auth.router, nexus.router):
+        app.include_router(router)
+    app.mount(nexus.STATIC_URL, StaticFiles(directory=nexus.STATIC), name="static")
+    return app
