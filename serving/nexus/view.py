@@ -75,6 +75,18 @@ class IncidentView:
         return self.diagnosis.candidates[0] if self.diagnosis and self.diagnosis.candidates else None
 
     @property
+    def is_running(self) -> bool:
+        """Whether an investigation can still be expected to say something."""
+        return self.incident.status in {IncidentStatus.open, IncidentStatus.investigating}
+
+    @property
+    def no_diagnosis(self) -> str:
+        """Why there is none."""
+        return (
+            "the investigation is running." if self.is_running else "nothing was investigated; the timeline says why."
+        )
+
+    @property
     def is_waiting(self) -> bool:
         """Whether a person can still approve or reject."""
         is_open = self.pull_request is not None and self.pull_request.state is PullRequestState.open
@@ -108,7 +120,7 @@ class IncidentView:
     @property
     def why(self) -> str:
         if self.diagnosis is None:
-            return "Not known yet: the investigation is running."
+            return f"Not known{' yet' if self.is_running else ''}: {self.no_diagnosis}"
         lead = self.leading
         if lead is None:
             return "Not known: nothing that was seen supports a cause."

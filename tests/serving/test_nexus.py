@@ -176,6 +176,10 @@ class TestIncident:
         assert "Not known yet: the investigation is running." in page
         assert "How sure Not at all." in page
         assert "Approve" not in page
+        store.move(INCIDENT, IncidentStatus.escalated, "no source could be read")
+        page = Reader(signed_in.get(PAGE).text).words
+        assert "Not known: nothing was investigated; the timeline says why." in page
+        assert "is running" not in page
 
     def test_a_diagnosis_without_a_cause_blames_nothing(
         self, signed_in: TestClient, incident: Any, store: Store
