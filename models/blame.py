@@ -21,6 +21,8 @@ from models.features import ChangeScores
 from models.indicators import Kind, closeness
 
 TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
+# A service with less than this share of the alerting one's requests explains only part of what that one suffers.
+HARDLY_USED = 0.1
 Indices = npt.NDArray[np.intp]
 
 
@@ -45,11 +47,18 @@ def unexplained_harm(scores: ChangeScores, rows: Indices, n_services: int, edges
     return harm
 
 
-def trust(scores: ChangeScores, rows: Indices, n_services: int, edges: Indices) -> Floats:
+def trust(scores: ChangeScores, rows: Indices, services: list[str], edges: Indices, alerting: str) -> Floats:
     """How far each series speaks of its own service rather than of what it calls, in (0, 1]; shape (K,).
 
-    A caller's latency or errors, where no callee has the same measure to compare with, may be its own or not: a half.
+    A caller's latency or errors, where no callee has the same measure to compare with, may be its own or not: a
+    half. Those of a service with hardly any traffic beside the alerting one cannot be what that one suffers from.
     """
+    n_services = len(services)
+    used = np.ones(n_services)
+    requests = _requests(scores, rows, n_services)
+    if requests is not None and alerting in services and requests[services.index(alerting)] > 0:
+        share = requests / requests[services.index(alerting)]
+        used = np.where(requests > 0, np.minimum(1.0, share / HARDLY_USED), 1.0)
     of_self = np.array([closeness(key.metric) for key in scores.keys])
     calls = np.zeros(n_services, bool)
     calls[edges[:, 0]] = True
@@ -57,7 +66,7 @@ def trust(scores: ChangeScores, rows: Indices, n_services: int, edges: Indices) 
         measured, comparable = np.zeros(n_services, bool), np.zeros(n_services, bool)
         measured[rows[mine]] = True
         comparable[edges[measured[edges[:, 1]], 0]] = True
-        of_self[mine] *= np.where((calls & ~comparable)[rows[mine]], 0.5, 1.0)
+        of_self[mine] *= np.where((calls & ~comparable)[rows[mine]], 0.5, 1.0) * used[rows[mine]]
     return of_self
 
 

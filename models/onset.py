@@ -36,6 +36,9 @@ GROUP_WEIGHTS = (1.0, 0.5, 0.25)
 # Less evidence than this (in nats, over a group) is noise.
 DOUBT = 6.0
 MAX_INSTANTS = 128
+MAX_GUESSES = 3
+# How much a better onset is preferred: its evidence to this power. Fitted on PetShop, Nezha and the bundles.
+SHARPNESS = 4
 # A correlation of neighbours from fewer samples than this is a guess.
 MIN_UNDISTURBED = 16
 
@@ -44,17 +47,20 @@ MIN_UNDISTURBED = 16
 class Onset:
     """``at`` is the likeliest instant; ``earliest`` and ``latest`` hold the instants nearly as likely.
 
-    ``strength`` in [0, 1] says how much evidence there is, and how well its parts agree.
+    ``probability`` is beside the other guesses at the onset of the same incident.
     """
 
     at: datetime
     earliest: datetime
     latest: datetime
-    strength: float
+    probability: float
 
 
-def estimate_onset(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) -> Onset:
-    """The likeliest beginning of what made ``alert`` fire.
+def estimate_onsets(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) -> tuple[Onset, ...]:
+    """The likeliest beginnings of what made ``alert`` fire, likeliest first; their probabilities sum to one.
+
+    There are several where the evidence is torn, for instance where the monitor watches something the fault
+    hardly touches. An alert cannot come before its cause; one sample's grace is for clocks that stamp late.
 
     Args:
         blocks: metric series, in one or several tables each with its own clock (spans and logs counted by
@@ -69,19 +75,39 @@ def estimate_onset(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) -> 
     # By the finest clock: a rare series must not widen the search among the dense ones.
     delay = max(MAX_DELAY, MAX_DELAY_SAMPLES * interval)
     ahead = max(LOOK_AHEAD, LOOK_AHEAD_SAMPLES * interval)
-    instants = _instants(blocks, fired_at - delay, min(fired_at + ahead / 2, as_of))
+    instants = _instants(blocks, fired_at - delay, min(fired_at + interval, as_of))
     if not len(instants):
-        return Onset(fired_at, fired_at - delay, fired_at, 0.0)
+        return (Onset(fired_at, fired_at - delay, fired_at, 1.0),)
     gains = np.zeros((len(GROUP_WEIGHTS), len(instants)))
     for block in blocks:
         gains += _evidence(block, instants, (fired_at - LOOK_BACK * delay, fired_at + ahead), alert)
     most = gains.max(axis=1)
     total = np.asarray(GROUP_WEIGHTS) @ (gains / (most + DOUBT)[:, None])
-    best = int(np.argmax(total))
-    # A tenth less evidence than the best is within what noise moves it by.
-    near = np.flatnonzero(total >= 0.9 * total[best]) if total[best] > 0 else np.arange(len(instants))
-    strength = float(total[best] / sum(GROUP_WEIGHTS))
-    return Onset(_utc(instants[best]), _utc(instants[near[0]]), _utc(instants[near[-1]]), strength)
+    return _peaks(instants, total)
+
+
+def _peaks(instants: Times, total: Floats) -> tuple[Onset, ...]:
+    """The highest peaks of the evidence, each with the instants around it that are nearly as likely."""
+    if total.max() <= 0:
+        return (Onset(_utc(instants[-1]), _utc(instants[0]), _utc(instants[-1]), 1.0),)
+    found: list[tuple[datetime, datetime, datetime]] = []
+    weights: list[float] = []
+    left = total.copy()
+    while len(found) < MAX_GUESSES and left.max() >= 0.5 * total.max():
+        best = int(np.argmax(left))
+        # A tenth less evidence than the peak is within what noise moves it by.
+        low, high = _around(total, best, 0.9)
+        found.append((_utc(instants[best]), _utc(instants[low]), _utc(instants[high])))
+        weights.append(float(total[best]) ** SHARPNESS)
+        low, high = _around(total, best, 0.75)
+        left[low : high + 1] = -1.0
+    return tuple(Onset(*at, w / sum(weights)) for at, w in zip(found, weights, strict=True))
+
+
+def _around(total: Floats, best: int, share: float) -> tuple[int, int]:
+    """First and last place of the stretch about ``best`` that keeps ``share`` of its evidence."""
+    below = np.flatnonzero(total < share * total[best])
+    return int(below[below < best].max(initial=-1)) + 1, int(below[below > best].min(initial=len(total))) - 1
 
 
 def sample_interval(times: Times) -> timedelta:

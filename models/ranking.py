@@ -13,6 +13,7 @@ The steps, each a function below:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -135,6 +136,21 @@ def rank_services(
     )
 
 
+def averaged(rankings: Sequence[Ranking], shares: Sequence[float]) -> Ranking:
+    """One ranking from several under different assumptions, each probable by its share."""
+    probability: dict[str, float] = defaultdict(float)
+    contributions: dict[str, dict[Channel, float]] = {}
+    for ranking, share in zip(rankings, shares, strict=True):
+        for service, p in ranking.probabilities.items():
+            probability[service] += share * p
+            mixed = contributions.setdefault(service, {})
+            for channel, gave in ranking.contributions[service].items():
+                mixed[channel] = mixed.get(channel, 0.0) + share * gave
+    ordered = sorted(probability, key=lambda service: (-probability[service], service))
+    unseen = sum(share * ranking.unseen_probability for ranking, share in zip(rankings, shares, strict=True))
+    return Ranking({s: min(probability[s], 1.0) for s in ordered}, unseen, {s: contributions[s] for s in ordered})
+
+
 def _services(blocks: Sequence[MetricBlock], findings: Sequence[Finding]) -> list[str]:
     named = {key.service for block in blocks for key in block.scores.keys}
     return sorted(named | {finding.service for finding in findings})
@@ -159,7 +175,7 @@ def _board(
         columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
         harm = unexplained_harm(block.scores, rows, len(services), edges)
         np.maximum.at(board, (rows, columns), harm)
-        np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, len(services), edges))
+        np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, services, edges, alert.service))
         share = blame(block.scores, rows, services, graph, alert)
         gone = np.bincount(rows, weights=block.scores.vanished, minlength=len(services))
         for signs, channel in ((share, Channel.blame), (gone, Channel.vanished)):

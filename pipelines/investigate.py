@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
 from data.domain import Alert, Diagnosis
-from data.telemetry import Telemetry
+from data.telemetry import Metrics, Telemetry
+from models.base import Finding
 from models.changes import ChangeContext, rank_changes
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
 from models.features import Period, change_scores
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
-from models.onset import Onset, estimate_onset, sample_interval
-from models.ranking import rank_services
+from models.onset import Onset, estimate_onsets, sample_interval
+from models.ranking import Ranking, averaged, rank_services
 from models.sentences import MetricBlock
-from models.traces import join_spans, span_findings, span_series
+from models.traces import Traces, join_spans, span_findings, span_series
 from models.unseen import blind_spots
 
 # What an incident looks like is settled some minutes after it began; a recording may run on into the recovery.
@@ -36,13 +39,13 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     graph = seen.graph.merged(traces.graph)
 
     series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
-    onset = estimate_onset(list(series.values()), alert, as_of)
-    period = incident_period(onset, alert, seen, as_of)
-    blocks = [MetricBlock(table, change_scores(table, period), source) for source, table in series.items()]
-    findings = [*span_findings(traces, period), *log_findings(seen.logs, period, seen.services)]
-
-    unseen = blind_spots(alert, seen, period)
-    ranking = rank_services(alert, graph, blocks, findings, blind_spots=len(unseen))
+    onsets = estimate_onsets(list(series.values()), alert, as_of)
+    views = [look(onset, alert, seen, traces, series, as_of) for onset in onsets]
+    unseen = blind_spots(alert, seen, views[0].period)
+    rankings = [rank_services(alert, graph, v.blocks, v.findings, blind_spots=len(unseen)) for v in views]
+    ranking = averaged(rankings, [onset.probability for onset in onsets])
+    view = most_telling(views, rankings, ranking)
+    onset, period, blocks, findings = view.onset, view.period, view.blocks, view.findings
     symptoms = symptoms_from(list(ranking.probabilities)[:20], blocks, findings, period)
     changes = rank_changes(seen.changes, ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms))
 
@@ -62,6 +65,33 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
         as_of=as_of,
         onset=onset.at,
     )
+
+
+@dataclass(frozen=True)
+class View:
+    """The telemetry as it looks if the trouble began at ``onset``."""
+
+    onset: Onset
+    period: Period
+    blocks: list[MetricBlock]
+    findings: list[Finding]
+
+
+def look(
+    onset: Onset, alert: Alert, seen: Telemetry, traces: Traces, series: Mapping[str, Metrics], as_of: datetime
+) -> View:
+    """What changed at ``onset``."""
+    period = incident_period(onset, alert, seen, as_of)
+    blocks = [MetricBlock(table, change_scores(table, period), source) for source, table in series.items()]
+    findings = [*span_findings(traces, period), *log_findings(seen.logs, period, seen.services)]
+    return View(onset, period, blocks, findings)
+
+
+def most_telling(views: Sequence[View], rankings: Sequence[Ranking], average: Ranking) -> View:
+    """The view that speaks most for the leading candidate: the one whose evidence is shown."""
+    leader = next(iter(average.probabilities), "")
+    said = [v.onset.probability * r.probabilities.get(leader, 0.0) for v, r in zip(views, rankings, strict=True)]
+    return views[said.index(max(said))]
 
 
 def last_instant(alert: Alert, telemetry: Telemetry) -> datetime:

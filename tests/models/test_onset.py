@@ -5,7 +5,7 @@ import pytest
 
 from data.domain import Alert
 from data.telemetry import Metrics, SeriesKey
-from models.onset import estimate_onset
+from models.onset import estimate_onsets
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def recording(step_s: int, minutes: int, fault: datetime, seed: int) -> Metrics:
 def test_the_onset_is_found_however_late_the_alert(step_s: int, delay_s: int) -> None:
     fault = START + timedelta(minutes=40)
     fired = fault + timedelta(seconds=delay_s)
-    onset = estimate_onset([recording(step_s, 60, fault, delay_s)], alert(fired), fired + timedelta(minutes=3))
+    onset, *_ = estimate_onsets([recording(step_s, 60, fault, delay_s)], alert(fired), fired + timedelta(minutes=3))
     assert abs(onset.at - fault) <= timedelta(seconds=max(step_s, 3))
     assert onset.earliest <= onset.at <= onset.latest
 
@@ -39,7 +39,7 @@ def test_the_onset_is_found_however_late_the_alert(step_s: int, delay_s: int) ->
 def test_five_minute_samples_work() -> None:
     fault = START + timedelta(hours=10)
     fired = fault + timedelta(minutes=9)
-    onset = estimate_onset([recording(300, 1200, fault, 3)], alert(fired), fired + timedelta(minutes=15))
+    onset, *_ = estimate_onsets([recording(300, 1200, fault, 3)], alert(fired), fired + timedelta(minutes=15))
     assert onset.at == fault
 
 
@@ -49,11 +49,10 @@ def test_nothing_after_as_of_is_used() -> None:
     table = recording(60, 60, fault, 0)
     tampered = Metrics(table.timestamps, table.keys, table.values.copy())
     tampered.values[43:] = 1e6
-    assert estimate_onset([table], alert(fired), as_of) == estimate_onset([tampered], alert(fired), as_of)
+    assert estimate_onsets([table], alert(fired), as_of) == estimate_onsets([tampered], alert(fired), as_of)
 
 
 def test_without_series_the_alert_is_the_guess_and_the_doubt_is_said() -> None:
-    onset = estimate_onset([], alert(START), START)
+    onset, *_ = estimate_onsets([], alert(START), START)
     assert onset.at == START
     assert onset.earliest < START
-    assert onset.strength == 0.0
