@@ -6,7 +6,7 @@ The layers follow Sugiyama, Tagawa and Toda (1981): longest path for the column,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import networkx as nx
 
@@ -59,7 +59,7 @@ def _columns(graph: nx.DiGraph[str]) -> dict[str, int]:
     return {service: column[circle] for service, circle in circles.graph["mapping"].items()}
 
 
-def _barycentre(graph: nx.DiGraph[str], layers: dict[int, list[str]]):  # type: ignore[no-untyped-def]
+def _barycentre(graph: nx.DiGraph[str], layers: dict[int, list[str]]) -> Callable[[str], tuple[float, str]]:
     place = {s: row - (len(layer) - 1) / 2 for layer in layers.values() for row, s in enumerate(layer)}
 
     def mean_of_neighbours(service: str) -> tuple[float, str]:

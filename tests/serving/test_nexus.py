@@ -158,6 +158,8 @@ class TestIncident:
         changes = tuple(c.model_copy(update={"probability": 0.1}) for c in diagnosis.changes)
         store.put(INCIDENT, diagnosis.model_copy(update={"changes": changes, "no_change_probability": 0.8}))
         assert "Most likely no change caused this (80 %)" in Reader(signed_in.get(PAGE).text).words
+        store.put(INCIDENT, diagnosis.model_copy(update={"changes": changes, "no_change_probability": 0.3}))
+        assert "It may be that no change caused this (30 %)" in Reader(signed_in.get(PAGE).text).words
 
     def test_no_change_is_never_cut_from_a_long_list(self, incident: Any, store: Store) -> None:
         diagnosis = store.latest(INCIDENT, Diagnosis)
@@ -189,6 +191,7 @@ class TestIncident:
         empty = {"candidates": (), "changes": (), "no_change_probability": 1.0, "unseen": ()}
         store.put(INCIDENT, diagnosis.model_copy(update=empty))
         page = Reader(signed_in.get(PAGE).text).words
+        assert "Nothing is known to be missing." in page
         assert "Why Not known: nothing that was seen supports a cause." in page
         assert "Most likely" not in page
         assert "Likely cause" not in Reader(signed_in.get("/").text).words
