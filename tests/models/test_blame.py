@@ -1,0 +1,67 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from data.domain import Alert
+from data.telemetry import SeriesKey
+from data.topology import ServiceGraph
+from models.blame import blame, edge_rows, trust, unexplained_harm
+from models.features import ChangeScores
+from models.indicators import kind_of
+from models.load import inherited_load
+
+SERVICES = ["web", "cart", "db"]
+GRAPH = ServiceGraph([("web", "cart"), ("cart", "db")])
+EDGES = edge_rows(GRAPH, {s: i for i, s in enumerate(SERVICES)})
+ALERT = Alert(id="a", source="t", service="web", title="t", fired_at=datetime(2026, 1, 1, tzinfo=UTC), group="g",
+              metric="latency_ms")  # fmt: skip
+
+
+def scores(metric: dict[str, dict[str, tuple[float, float]]]) -> tuple[ChangeScores, np.ndarray]:
+    """From {metric: {service: (before, now)}}; ordinary variation is a twentieth of the level before."""
+    keys = tuple(SeriesKey(s, m) for m, by in metric.items() for s in by)
+    base, now = np.array([levels for by in metric.values() for levels in by.values()]).T
+    scale = np.abs(base) / 20
+    z = (now - base) / scale
+    rows = np.array([SERVICES.index(key.service) for key in keys])
+    kinds = tuple(kind_of(key.metric) for key in keys)
+    return ChangeScores(keys, kinds, base, now, now - base, scale, z, np.maximum(z, 0.0), np.zeros(len(z), bool)), rows
+
+
+def test_a_caller_keeps_only_what_its_callees_do_not_explain() -> None:
+    table, rows = scores({"latency_ms": {"web": (100, 500), "cart": (60, 460), "db": (20, 420)}})
+    harm = dict(zip([k.service for k in table.keys], unexplained_harm(table, rows, 3, EDGES), strict=True))
+    assert harm == {"web": 0.0, "cart": 0.0, "db": pytest.approx(400.0)}
+
+
+def test_resources_do_not_travel_to_callers() -> None:
+    table, rows = scores({"cpu": {"web": (30, 90), "cart": (30, 90)}})
+    np.testing.assert_allclose(unexplained_harm(table, rows, 3, EDGES), table.harm)
+
+
+def test_blame_weighs_harm_by_traffic() -> None:
+    table, rows = scores({
+        "latency_ms": {"web": (100, 150), "cart": (50, 100), "db": (10, 1000)},
+        "requests": {"web": (1000, 1000), "cart": (1000, 1000), "db": (1, 1)},
+    })  # fmt: skip
+    share = blame(table, rows, SERVICES, GRAPH, ALERT)
+    assert share.argmax() == SERVICES.index("cart")
+    assert share[SERVICES.index("db")] < 0.1
+    assert trust(table, rows, SERVICES, EDGES, "web")[2] < 0.1
+
+
+def test_blame_needs_request_rates_and_a_graph() -> None:
+    table, rows = scores({"latency_ms": {"web": (100, 150), "db": (10, 60)}})
+    assert not blame(table, rows, SERVICES, GRAPH, ALERT).any()
+    assert not blame(table, rows, SERVICES, ServiceGraph(), ALERT).any()
+
+
+def test_a_surge_is_inherited_from_callers_and_belongs_to_the_topmost() -> None:
+    table, rows = scores({"requests_per_sec": {"web": (100, 600), "cart": (100, 600), "db": (50, 300)}})
+    np.testing.assert_allclose(inherited_load(table, rows, 3, EDGES), [1.0, 6.0, 6.0])
+
+
+def test_a_callee_that_one_caller_alone_calls_more_has_no_excuse() -> None:
+    table, rows = scores({"requests_per_sec": {"web": (100, 100), "cart": (100, 102), "db": (50, 300)}})
+    np.testing.assert_allclose(inherited_load(table, rows, 3, EDGES), [1.0, 1.0, 1.0])
