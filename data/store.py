@@ -21,6 +21,7 @@ from data import schema as t
 from data.database import reading
 from data.domain import Alert, Incident, IncidentStatus, Noun, Severity, Utc, now
 from data.errors import StoreError
+from data.transaction import Transaction, read_incidents
 
 N = TypeVar("N", bound=Noun)
 
@@ -112,7 +113,7 @@ class Store:
 
     def incident(self, incident_id: str) -> Incident:
         with reading(self.engine) as connection:
-            found = _incidents(connection, sa.select(t.incidents).where(t.incidents.c.id == incident_id))
+            found = read_incidents(connection, sa.select(t.incidents).where(t.incidents.c.id == incident_id))
         if not found:
             raise StoreError(f"no incident {incident_id}")
         return found[0]
@@ -124,7 +125,7 @@ class Store:
         if wanted:
             query = query.where(t.incidents.c.status.in_(wanted))
         with reading(self.engine) as connection:
-            return _incidents(connection, query.limit(limit).offset(offset))
+            return read_incidents(connection, query.limit(limit).offset(offset))
 
     def move(self, incident_id: str, status: IncidentStatus, message: str, **detail: Any) -> None:
         """Change where an incident stands, and say so on its timeline. A resolved incident stays resolved."""
@@ -139,8 +140,7 @@ class Store:
 
     def set_severity(self, incident_id: str, severity: Severity) -> None:
         with self.engine.begin() as connection:
-            where = t.incidents.c.id == incident_id
-            connection.execute(t.incidents.update().where(where).values(severity=severity.value))
+            Transaction(connection).set_severity(incident_id, severity)
 
     # -- artifacts and timeline -----------------------------------------------------------------------
 
@@ -194,52 +194,8 @@ class Store:
             return _insert_if_absent(connection, t.nonces, row)
 
 
-class Transaction:
-    """Reads and writes inside one transaction; see :meth:`Store.exclusive`."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-
-    def unresolved(self) -> list[Incident]:
-        """Incidents still open, newest first."""
-        query = sa.select(t.incidents).where(t.incidents.c.status != IncidentStatus.resolved.value)
-        return _incidents(self._connection, query.order_by(t.incidents.c.opened_at.desc()))
-
-    def open(self, incident: Incident) -> None:
-        """Store a new incident; its alerts are attached separately."""
-        row = incident.model_dump(exclude={"alerts"})
-        self._connection.execute(t.incidents.insert().values(**row))
-
-    def attach(self, key: str, incident_id: str | None) -> None:
-        """Mark an alert as taken in by an incident, or by none."""
-        where = t.alerts.c.key == key
-        self._connection.execute(t.alerts.update().where(where).values(incident_id=incident_id, handled=True))
-
-    def move(self, incident_id: str, status: IncidentStatus, message: str, **detail: Any) -> None:
-        values: dict[str, Any] = {"status": status.value}
-        if status is IncidentStatus.resolved:
-            values["resolved_at"] = now()
-        where = (t.incidents.c.id == incident_id) & (t.incidents.c.status != IncidentStatus.resolved.value)
-        self._connection.execute(t.incidents.update().where(where).values(**values))
-        self.note(incident_id, status.value, message, **detail)
-
-    def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
-        row = {"incident_id": incident_id, "at": now(), "kind": kind, "message": message, "detail": detail}
-        self._connection.execute(t.events.insert().values(**row))
-
-
 def _insert_if_absent(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert unless the primary key is taken; True when it was inserted. Holds under concurrent writers."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table).values(**row).on_conflict_do_nothing().returning(*table.primary_key)
     return connection.execute(statement).first() is not None
-
-
-def _incidents(connection: sa.Connection, query: sa.Select[Any]) -> list[Incident]:
-    rows = connection.execute(query).mappings().all()
-    ids = [row["id"] for row in rows]
-    alerts: dict[str, list[Alert]] = {i: [] for i in ids}
-    taken = sa.select(t.alerts.c.incident_id, t.alerts.c.payload).where(t.alerts.c.incident_id.in_(ids))
-    for incident_id, payload in connection.execute(taken.order_by(t.alerts.c.received_at, t.alerts.c.key)):
-        alerts[incident_id].append(Alert.model_validate(payload))
-    return [Incident.model_validate({**row, "alerts": alerts[row["id"]]}) for row in rows]

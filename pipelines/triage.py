@@ -15,13 +15,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
-from data import schema
-from data.database import reading
 from data.domain import Alert, AlertLevel, AlertStatus, Incident, IncidentStatus, Severity, now
-from data.store import Store, Transaction, new_incident_id
+from data.store import Store, new_incident_id
 from data.topology import ServiceGraph
+from data.transaction import Transaction
 from pipelines.intake import UNKNOWN_SERVICE
 
 NEARNESS_PER_CALL = 0.7
@@ -55,26 +52,25 @@ def triage(store: Store, key: str, graph: ServiceGraph) -> Triage:
     Raises:
         StoreError: if no alert has that key.
     """
-    alert = store.alert(key)
     with store.exclusive() as transaction:
-        # Triage alone marks alerts as handled, and no other triage runs now: what is committed is what holds.
-        if _is_handled(store, key):
-            return _earlier(store, key, alert)
+        alert, handled, incident_id = transaction.taken_in(key)
+        if handled:
+            return _earlier(transaction, key, incident_id)
         incidents = transaction.unresolved()
         held = next((incident for incident in incidents if _holds(incident, alert)), None)
         if alert.status is AlertStatus.resolved:
             result = _recover(transaction, key, alert, held)
         elif held is not None:
             result = _repeat(transaction, key, alert, held)
-        elif _has_recovered_since(store, key, alert):
+            _raise_severity(transaction, held, alert)
+        elif _has_recovered_since(transaction, key, alert):
             result = _open_and_close(transaction, key, alert)
         elif match := correlate(alert, incidents, graph):
             result = _join(transaction, key, alert, match)
+            _raise_severity(transaction, match.incident, alert)
         else:
             result = _open(transaction, key, alert)
-    if not result.is_new and result.incident_id is not None:
-        _raise_severity(store, result.incident_id, alert)
-    return result
+        return result
 
 
 def correlate(alert: Alert, incidents: list[Incident], graph: ServiceGraph) -> Match | None:
@@ -207,41 +203,25 @@ def _open_and_close(transaction: Transaction, key: str, alert: Alert) -> Triage:
     return Triage(opened.incident_id, resolved=True)
 
 
-def _raise_severity(store: Store, incident_id: str, alert: Alert) -> None:
+def _raise_severity(transaction: Transaction, incident: Incident, alert: Alert) -> None:
     """An error that joins what began as a warning makes it as severe as if it had begun as an error.
 
     Until the investigation has begun, that is: from then on severity rests on evidence.
     """
-    incident = store.incident(incident_id)
     severity = first_severity(None, alert.level)
     if incident.status is IncidentStatus.open and severity.rank > incident.severity.rank:
-        store.set_severity(incident_id, severity)
+        transaction.set_severity(incident.id, severity)
 
 
-def _is_handled(store: Store, key: str) -> bool:
-    with reading(store.engine) as connection:
-        handled = connection.scalar(sa.select(schema.alerts.c.handled).where(schema.alerts.c.key == key))
-    return bool(handled)
-
-
-def _has_recovered_since(store: Store, key: str, alert: Alert) -> bool:
+def _has_recovered_since(transaction: Transaction, key: str, alert: Alert) -> bool:
     """Whether the same group's recovery arrived after this alert: flows run at once, and it may have overtaken."""
-    t = schema.alerts.c
-    arrived = sa.select(t.received_at).where(t.key == key).scalar_subquery()
-    later = sa.select(t.payload).where(
-        t.alert_group == alert.group, t.source == alert.source, t.received_at > arrived, t.handled.is_(True)
-    )
-    with reading(store.engine) as connection:
-        statuses = [payload["status"] for payload in connection.scalars(later)]
-    return AlertStatus.resolved.value in statuses
+    return any(later.status is AlertStatus.resolved for later in transaction.handled_since(key, alert))
 
 
-def _earlier(store: Store, key: str, alert: Alert) -> Triage:
+def _earlier(transaction: Transaction, key: str, incident_id: str | None) -> Triage:
     """What :func:`triage` answered when it took this alert in."""
-    with reading(store.engine) as connection:
-        incident_id = connection.scalar(sa.select(schema.alerts.c.incident_id).where(schema.alerts.c.key == key))
     if incident_id is None:
         return Triage(None)
-    told = {event.kind for event in store.events(incident_id, limit=100_000) if event.detail.get("alert") == key}
+    told = {kind for kind, detail in transaction.events(incident_id) if detail.get("alert") == key}
     resolved = IncidentStatus.resolved.value in told
     return Triage(incident_id, is_new="opened" in told and not resolved, resolved=resolved)

@@ -7,6 +7,7 @@ with the same ``executor_id`` starts again.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,6 +54,8 @@ class Worker:
             "application_version": FLOW_VERSION,
             "executor_id": self._settings.executor_id,
             "log_level": "WARNING",
+            # An investigation keeps a core busy: more at once would only make every one of them late.
+            "max_executor_threads": 4 * (os.cpu_count() or 1),
         }
         DBOS(config=config)
         self._take_in = DBOS.workflow(name="take_in")(self._take_in_flow())

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -51,12 +52,13 @@ def store(engine: sa.Engine) -> Store:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of our own on a free loopback port; skips where none is installed."""
     initdb = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)), None)
     if initdb is None:
         pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not under pytest's own folder: that is closed to the user the server runs as.
+    folder = Path(tempfile.mkdtemp(prefix="qai-postgres-"))
     as_user = _as_unprivileged_user(folder)
     data, port = folder / "data", _free_port()
     subprocess.run(
@@ -71,6 +73,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://qai@127.0.0.1:{port}/postgres"
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
+        shutil.rmtree(folder)
 
 
 def _as_unprivileged_user(folder: Path) -> list[str]:
@@ -79,8 +82,6 @@ def _as_unprivileged_user(folder: Path) -> list[str]:
         return []
     if shutil.which("runuser") is None:
         pytest.skip("PostgreSQL does not run as root and runuser is not installed")
-    for parent in [folder, *folder.parents[:3]]:
-        parent.chmod(0o755)
     shutil.chown(folder, "postgres")
     return ["runuser", "-u", "postgres", "--"]
 

@@ -47,13 +47,9 @@ from data.telemetry import (
 from data.topology import ServiceGraph
 
 T = TypeVar("T")
+Note = Callable[[str, str], None]
 
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".parquet": pd.read_parquet,
-    # As text: a trace id such as 007 or 1e5 is not a number. Numeric columns are converted where they are used.
-    ".csv": lambda path: pd.read_csv(path, dtype="string"),
-    ".ndjson": lambda path: pd.read_json(path, lines=True, dtype=False),
-}
+_SUFFIXES = (".parquet", ".csv", ".ndjson")
 _WARNINGS = {"warning", "warn", "low", "medium", "minor"}
 _INFOS = {"info", "ok", "none", "debug"}
 
@@ -130,10 +126,11 @@ def read_alert(folder: Path) -> Alert:
 def read_telemetry(folder: Path) -> Telemetry:
     """Everything recorded in ``folder``, from beginning to end; absent or broken files become ``missing``."""
     parts = _Parts()
-    metrics = parts.read("metrics", lambda: Metrics.from_long(_read_table(folder, "metrics", METRIC_COLUMNS)))
-    logs = parts.read("logs", lambda: _read_table(folder, "logs", LOG_COLUMNS))
-    spans = parts.read("spans", lambda: _read_spans(folder))
-    changes = parts.read("changes", lambda: _read_changes(folder / "changes.json", parts.note))
+    note = parts.note
+    metrics = parts.read("metrics", lambda: Metrics.from_long(_read_table(folder, "metrics", METRIC_COLUMNS, note)))
+    logs = parts.read("logs", lambda: _read_table(folder, "logs", LOG_COLUMNS, note))
+    spans = parts.read("spans", lambda: _read_spans(folder, note))
+    changes = parts.read("changes", lambda: _read_changes(folder / "changes.json", note))
     unseen = parts.read("missing", lambda: _read_missing(folder / "missing.json"))
     graph = parts.read("topology", lambda: _read_topology(folder / "topology.json"))
     return Telemetry(
@@ -214,12 +211,12 @@ def _read_json(path: Path) -> Any:
         raise InputError(f"is not readable JSON: {error}", field=path.name) from error
 
 
-def _read_table(folder: Path, stem: str, columns: Sequence[str]) -> pd.DataFrame:
+def _read_table(folder: Path, stem: str, columns: Sequence[str], note: Note) -> pd.DataFrame:
     """One table in whichever format it was recorded, with ``columns`` present and times in UTC."""
-    path = next((p for p in (folder / f"{stem}{suffix}" for suffix in _READERS) if p.exists()), None)
+    path = next((p for p in (folder / f"{stem}{suffix}" for suffix in _SUFFIXES) if p.exists()), None)
     if path is None:
         raise FileNotFoundError(folder / stem)
-    table = _READERS[path.suffix](path)
+    table = _read_rows(path, note)
     absent = [name for name in ("timestamp", "service") if name not in table.columns]
     if absent:
         raise InputError(f"add the column {absent[0]!r}", field=path.name)
@@ -227,16 +224,41 @@ def _read_table(folder: Path, stem: str, columns: Sequence[str]) -> pd.DataFrame
     for name in columns:
         if name not in table.columns:
             table[name] = None
-    table = table[table["timestamp"].notna() & table["service"].notna()]
-    return table.sort_values("timestamp", kind="stable", ignore_index=True)
+    kept = table[table["timestamp"].notna() & table["service"].notna()]
+    if len(kept) < len(table):
+        note(stem, f"{len(table) - len(kept)} rows of {path.name} have no time or no service and were left out")
+    return kept.sort_values("timestamp", kind="stable", ignore_index=True)
 
 
-def _read_spans(folder: Path) -> pd.DataFrame:
-    spans = _read_table(folder, "spans", SPAN_COLUMNS)
+def _read_rows(path: Path, note: Note) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".csv":
+        # As text: a trace id such as 007 or 1e5 is not a number. Numeric columns are converted where they are used.
+        return pd.read_csv(path, dtype="string")
+    rows, bad = [], 0
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except ValueError:
+            row = line
+        if isinstance(row, dict):
+            rows.append(row)
+        elif row is not None:
+            bad += 1
+    if bad and not rows:
+        raise InputError("no line of it is a JSON object", field=path.name)
+    if bad:
+        note(path.stem, f"{bad} lines of {path.name} are not JSON objects and were left out")
+    return pd.DataFrame(rows)
+
+
+def _read_spans(folder: Path, note: Note) -> pd.DataFrame:
+    spans = _read_table(folder, "spans", SPAN_COLUMNS, note)
     return spans.assign(duration_ms=pd.to_numeric(spans["duration_ms"], errors="coerce").astype(float))
 
 
-def _read_changes(path: Path, note: Callable[[str, str], None]) -> tuple[Change, ...]:
+def _read_changes(path: Path, note: Note) -> tuple[Change, ...]:
     """Every change that can be read; each that cannot is noted, and the others are kept."""
     if not path.exists():
         raise FileNotFoundError(path)

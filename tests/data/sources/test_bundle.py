@@ -99,6 +99,23 @@ def test_one_bad_change_does_not_hide_the_others(recorded: Path) -> None:
     ]
 
 
+def test_one_broken_log_line_does_not_hide_the_others(recorded: Path) -> None:
+    with (recorded / "logs.ndjson").open("a") as file:
+        file.write('{"timestamp": "2026-03-02T03:00:59Z", "service": "api", "mess\n[1]\n')
+    telemetry = read_telemetry(recorded)
+    assert len(telemetry.logs) == 2
+    assert telemetry.missing[0].summary == "2 lines of logs.ndjson are not JSON objects and were left out"
+
+
+def test_rows_without_a_time_are_said(recorded: Path) -> None:
+    table = pd.read_parquet(recorded / "metrics.parquet").astype({"timestamp": "object"})
+    table.loc[0, "timestamp"] = None
+    table.to_parquet(recorded / "metrics.parquet")
+    telemetry = read_telemetry(recorded)
+    assert len(telemetry.metrics.timestamps) == 1
+    assert "1 rows of metrics.parquet have no time" in telemetry.missing[0].summary
+
+
 def test_identifiers_that_look_like_numbers_stay_text(recorded: Path) -> None:
     spans = pd.read_parquet(recorded / "spans.parquet").assign(trace_id=["007", "1e5"])
     (recorded / "spans.parquet").unlink()

@@ -1,0 +1,78 @@
+"""The order of the steps, with scripted ones: what follows what, and what is never reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from data.domain import IncidentStatus
+from pipelines.respond import conclude, respond, take_in
+from pipelines.triage import Triage
+
+
+class ScriptedSteps:
+    """Steps that answer as they are told and remember being asked."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.asked: list[str] = []
+        self._answers = answers
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def step(*_: object) -> Any:
+            return self._answers.get(name)
+
+        step.__name__ = name
+        return step
+
+
+class Plain:
+    """Runs steps at once, without recording; remembers which were run and which flows were begun."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def step(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.log.append(function.__name__)
+        return function(*args, **kwargs)
+
+    def begin_respond(self, incident_id: str) -> None:
+        self.log.append(f"respond {incident_id}")
+
+    def begin_conclude(self, incident_id: str) -> None:
+        self.log.append(f"conclude {incident_id}")
+
+
+def log_of(flow: Callable[..., Any], **answers: Any) -> list[str]:
+    plain = Plain()
+    flow("INC-1", ScriptedSteps(**answers), plain)
+    return plain.log
+
+
+@pytest.mark.parametrize(
+    ("triage", "log"),
+    [
+        (Triage("INC-1", is_new=True), ["triage", "respond INC-1"]),
+        (Triage("INC-1"), ["triage"]),
+        (Triage("INC-1", resolved=True), ["triage", "conclude INC-1"]),
+        (Triage(None), ["triage"]),
+    ],
+)
+def test_an_alert_opens_joins_or_ends_an_incident(triage: Triage, log: list[str]) -> None:
+    assert log_of(take_in, triage=triage) == log
+
+
+def test_an_incident_is_carried_to_a_pull_request_and_no_further() -> None:
+    log = log_of(respond, propose=True, open_pull_request=True)
+    assert log == ["collect", "investigate", "propose", "open_pull_request"]
+
+
+def test_without_a_safe_proposal_nothing_is_written() -> None:
+    assert log_of(respond, propose=False) == ["collect", "investigate", "propose"]
+
+
+@pytest.mark.parametrize("verdict", list(IncidentStatus))
+def test_only_an_approval_merges(verdict: IncidentStatus) -> None:
+    log = log_of(conclude, verdict=verdict)
+    assert log == ["verdict", "merge" if verdict is IncidentStatus.approved else "withdraw"]
