@@ -28,6 +28,8 @@ from models.blame import blame, edge_rows, trust, unexplained_harm
 from models.load import inherited_load
 from models.sentences import CHANNEL_OF, MetricBlock
 
+# However clear the signs, the cause may be something that no telemetry shows.
+NEVER_CERTAIN = 0.02
 Indices = npt.NDArray[np.intp]
 
 
@@ -204,4 +206,5 @@ def _softmax(scores: Floats, unseen: float, temperature: float) -> tuple[Floats,
     everything = np.append(scores, unseen) / temperature
     power = np.exp(everything - everything.max())
     share = power / power.sum()
-    return share[:-1], float(share[-1])
+    share *= 1.0 - NEVER_CERTAIN
+    return share[:-1], float(1.0 - share[:-1].sum())

@@ -82,7 +82,8 @@ def look(
 ) -> View:
     """What changed at ``onset``."""
     period = incident_period(onset, alert, seen, as_of)
-    blocks = [MetricBlock(table, change_scores(table, period), source) for source, table in series.items()]
+    # Log lines are judged by template below; counted a second time as a series they would weigh double.
+    blocks = [MetricBlock(t, change_scores(t, period), source) for source, t in series.items() if source != "logs"]
     findings = [*span_findings(traces, period), *log_findings(seen.logs, period, seen.services)]
     return View(onset, period, blocks, findings)
 
