@@ -21,7 +21,7 @@ from data import schema as t
 from data.database import reading
 from data.domain import Alert, Incident, IncidentStatus, Noun, Severity, Utc, now
 from data.errors import StoreError
-from data.transaction import Transaction, read_incidents
+from data.transaction import Transaction, read_incidents, storable
 
 N = TypeVar("N", bound=Noun)
 
@@ -73,7 +73,7 @@ class Store:
             for alert, body in alerts:
                 key = alert_key(alert)
                 row = {"key": key, "alert_group": alert.group, "source": alert.source, "received_at": now()}
-                row |= {"payload": alert.model_dump(mode="json"), "body": body, "handled": False}
+                row |= {"payload": storable(alert.model_dump(mode="json")), "body": storable(body), "handled": False}
                 receipts.append(Receipt(key=key, is_new=_insert_if_absent(connection, t.alerts, row)))
         return receipts
 
@@ -152,24 +152,21 @@ class Store:
                     incident_id=incident_id,
                     kind=type(artifact).__name__,
                     created_at=now(),
-                    payload=artifact.model_dump(mode="json"),
+                    payload=storable(artifact.model_dump(mode="json")),
                 )
             )
 
     def latest(self, incident_id: str, kind: type[N]) -> N | None:
         """The newest artifact of a type, or None."""
-        found = self.all(incident_id, kind)
-        return found[-1] if found else None
+        with reading(self.engine) as connection:
+            payload = connection.scalar(_artifacts(incident_id, kind).order_by(t.artifacts.c.seq.desc()).limit(1))
+        return None if payload is None else kind.model_validate(payload)
 
     def all(self, incident_id: str, kind: type[N]) -> list[N]:
         """Every artifact of a type, oldest first."""
-        query = (
-            sa.select(t.artifacts.c.payload)
-            .where(t.artifacts.c.incident_id == incident_id, t.artifacts.c.kind == kind.__name__)
-            .order_by(t.artifacts.c.seq)
-        )
         with reading(self.engine) as connection:
-            return [kind.model_validate(payload) for payload in connection.scalars(query)]
+            payloads = connection.scalars(_artifacts(incident_id, kind).order_by(t.artifacts.c.seq))
+            return [kind.model_validate(payload) for payload in payloads]
 
     def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
         """Add a line to an incident's timeline."""
@@ -184,6 +181,11 @@ class Store:
         with reading(self.engine) as connection:
             return [Event.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
+    def last_seq(self) -> int:
+        """The newest timeline line's number; 0 when there is none."""
+        with reading(self.engine) as connection:
+            return int(connection.scalar(sa.select(sa.func.max(t.events.c.seq))) or 0)
+
     # -- replay protection ----------------------------------------------------------------------------
 
     def use_nonce(self, key_id: str, nonce: str, expires_at: datetime) -> bool:
@@ -192,6 +194,11 @@ class Store:
             connection.execute(t.nonces.delete().where(t.nonces.c.expires_at < now()))
             row = {"key_id": key_id, "nonce": nonce, "expires_at": expires_at}
             return _insert_if_absent(connection, t.nonces, row)
+
+
+def _artifacts(incident_id: str, kind: type[Noun]) -> sa.Select[Any]:
+    columns = t.artifacts.c
+    return sa.select(columns.payload).where(columns.incident_id == incident_id, columns.kind == kind.__name__)
 
 
 def _insert_if_absent(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:

@@ -11,6 +11,17 @@ from data.domain import Alert, Incident, IncidentStatus, Severity, now
 from data.errors import StoreError
 
 
+def storable(value: Any) -> Any:
+    """The same value without what no database takes: NUL becomes U+FFFD, half a surrogate pair a question mark."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {storable(k): storable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
 class TakenIn(NamedTuple):
     """A stored alert and what triage made of it; ``incident_id`` is None where no incident took it."""
 
@@ -67,7 +78,7 @@ class Transaction:
     def open(self, incident: Incident) -> None:
         """Store a new incident; its alerts are attached separately."""
         row = incident.model_dump(exclude={"alerts"})
-        self._connection.execute(t.incidents.insert().values(**row))
+        self._connection.execute(t.incidents.insert().values(storable(row)))
 
     def attach(self, key: str, incident_id: str | None) -> None:
         """Mark an alert as taken in by an incident, or by none."""
@@ -84,7 +95,7 @@ class Transaction:
 
     def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
         row = {"incident_id": incident_id, "at": now(), "kind": kind, "message": message, "detail": detail}
-        self._connection.execute(t.events.insert().values(**row))
+        self._connection.execute(t.events.insert().values(storable(row)))
 
 
 def read_incidents(connection: sa.Connection, query: sa.Select[Any]) -> list[Incident]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -22,6 +23,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
+    app.state.stopping = threading.Event()  # set by the server, so that open event streams end
     for router in (webhooks.router, api.router, auth.router, nexus.router):
         app.include_router(router)
     app.mount(nexus.STATIC_URL, StaticFiles(directory=nexus.STATIC), name="static")

@@ -72,7 +72,7 @@ def blamed_change(diagnosis: Diagnosis) -> str | None:
 
 def _changes(changes: Mapping[str, Change], diagnosis: Diagnosis) -> Iterator[str]:
     rows = [(c.probability, _describe(changes.get(c.id), c.id), c.evidence) for c in diagnosis.changes[:_SHOWN]]
-    rows.append((diagnosis.no_change_probability, "no change caused this", ()))
+    rows.append((diagnosis.no_change_probability, "no change caused this", diagnosis.no_change_evidence))
     for probability, text, cited in sorted(rows, key=lambda row: -row[0]):
         yield f"{probability:4.0%}  {text}"
         for item in diagnosis.cited(cited)[:2]:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -42,13 +43,13 @@ def url_of(server: socket.socket) -> str:
 
 def serve_until_stopped(app: FastAPI, server: socket.socket) -> None:
     """Serve in this thread; returns after SIGINT or SIGTERM."""
-    uvicorn.Server(_config(app)).run(sockets=[server])
+    _Server(_config(app), app).run(sockets=[server])
 
 
 @contextmanager
 def serving(app: FastAPI, server: socket.socket) -> Iterator[str]:
     """Serve in a thread; yields the URL once requests are answered, and stops on leaving."""
-    process = uvicorn.Server(_config(app))
+    process = _Server(_config(app), app)
     thread = threading.Thread(target=process.run, kwargs={"sockets": [server]}, name="web", daemon=True)
     thread.start()
     try:
@@ -58,8 +59,24 @@ def serving(app: FastAPI, server: socket.socket) -> Iterator[str]:
             thread.join(0.01)
         yield url_of(server)
     finally:
-        process.should_exit = True
+        process.stop()
         thread.join(_GRACE_S + 5)
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is about to stop, before it waits for open connections."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._stopping: threading.Event = app.state.stopping
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+        super().handle_exit(sig, frame)
 
 
 def _config(app: FastAPI) -> uvicorn.Config:

@@ -7,6 +7,7 @@ import logging
 import click
 
 log = logging.getLogger(__name__)
+_SHORT = 16
 
 
 @click.command("serve")
@@ -24,6 +25,10 @@ def command(host: str | None, port: int | None) -> None:
     settings = load_settings()
     if settings.webhook_secret is None and not settings.relay_keys:
         log.warning("every webhook will be refused: set QAI_WEBHOOK_SECRET, or QAI_RELAY_KEYS for relays")
+    for name in ("webhook_secret", "webhook_secret_previous", "api_token"):
+        secret = getattr(settings, name)
+        if secret is not None and len(secret.get_secret_value()) < _SHORT:
+            log.warning("QAI_%s is short enough to be guessed: use one from `openssl rand -hex 32`", name.upper())
     server = listen(host or settings.host, settings.port if port is None else port)
     with running(settings) as services:
         url = settings.public_url or url_of(server)

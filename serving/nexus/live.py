@@ -10,12 +10,9 @@ import json
 from collections.abc import AsyncIterator
 from threading import Event as Flag
 
-import sqlalchemy as sa
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from data import schema as t
-from data.database import reading
 from data.store import Store
 from serving.auth import session_of
 
@@ -23,19 +20,13 @@ POLL_S = 0.5
 HEARTBEAT_S = 15.0
 
 
-def last_seq(store: Store) -> int:
-    """The newest timeline line there is; a page drawn now lacks only what comes after it."""
-    with reading(store.engine) as connection:
-        return int(connection.scalar(sa.select(sa.func.max(t.events.c.seq))) or 0)
-
-
 async def changes(request: Request, store: Store, after: int, incident_id: str | None) -> AsyncIterator[str]:
     """The stream: at most one ``change`` a poll, with the ids of the incidents concerned, and heartbeats between.
 
-    Ends when the browser goes, the session ends, or ``app.state.stopping`` (a threading.Event, if the server sets
-    one) says that the server is to stop; otherwise a graceful shutdown would wait for every open page.
+    Ends when the browser goes, the session ends, or ``app.state.stopping`` (a threading.Event) says that the server
+    is to stop; otherwise a graceful shutdown would wait for every open page.
     """
-    stopping = getattr(request.app.state, "stopping", None) or Flag()
+    stopping: Flag = getattr(request.app.state, "stopping", None) or Flag()
     yield f"retry: 2000\n: from {after}\n\n"
     quiet_s = 0.0
     while not (stopping.is_set() or await request.is_disconnected()):

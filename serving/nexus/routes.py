@@ -33,7 +33,7 @@ def incident_list(request: Request, session: Visitor, show: str = "open") -> Res
     """The front page: what is going on, what waits for you first. htmx asks for the list alone."""
     services = _services(request)
     only_list = "hx-request" in request.headers
-    seq = live.last_seq(services.store)  # before the rest: what happens in between is then told again, not lost
+    seq = services.store.last_seq()  # before the rest: what happens in between is then told again, not lost
     everything = show == "all"
     statuses = set() if everything else set(IncidentStatus) - {IncidentStatus.resolved}
     found = cards(services.store, statuses, LIST_LIMIT)
@@ -103,7 +103,7 @@ def events(request: Request, session: Visitor, after: str = "", incident: str = 
     """Server-sent events from ``after`` on, or from where a browser that reconnects says it was."""
     store = _services(request).store
     asked = request.headers.get("last-event-id", after)
-    start = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else live.last_seq(store)
+    start = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else store.last_seq()
     only = api.find(store, incident).id if incident else None
     headers = {**HEADERS, "X-Accel-Buffering": "no"}
     return StreamingResponse(live.changes(request, store, start, only), media_type="text/event-stream", headers=headers)
@@ -123,7 +123,7 @@ def _incident_page(
     request: Request, session: Session, incident_id: str, problem: str = "", status: int = 200
 ) -> HTMLResponse:
     store = _services(request).store
-    seq = live.last_seq(store)
+    seq = store.last_seq()
     try:
         incident = api.find(store, incident_id)
     except HTTPException:

@@ -102,7 +102,12 @@ class IncidentView:
             ChangeRow(c.probability, c.id, self.changes.get(c.id), self.diagnosis.cited(c.evidence))
             for c in self.diagnosis.changes
         ]
-        rows.append(ChangeRow(self.diagnosis.no_change_probability))
+        rows.append(
+            ChangeRow(
+                self.diagnosis.no_change_probability,
+                evidence=self.diagnosis.cited(self.diagnosis.no_change_evidence),
+            )
+        )
         return tuple(sorted(rows, key=lambda row: -row.probability))
 
     @property

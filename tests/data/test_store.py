@@ -124,6 +124,14 @@ def test_events_are_read_in_order_from_any_point(store: Store, alert: Alert) -> 
     assert store.events(after=events[1].seq) == events[2:]
 
 
+def test_text_no_database_takes_is_stored_with_a_mark_in_its_place(store: Store, alert: Alert) -> None:
+    hostile = "half \ud800 and \x00 nul"
+    incident = open_incident(store, alert.model_copy(update={"title": hostile, "extra": {hostile: [hostile]}}))
+    store.note(incident.id, "step", hostile, said=hostile)
+    assert store.events(incident.id)[-1].message == "half ? and \ufffd nul"
+    assert store.incident(incident.id).title == "half ? and \ufffd nul"
+
+
 def test_a_nonce_is_spent_once(store: Store) -> None:
     later = now() + timedelta(minutes=5)
     spent = []

@@ -64,7 +64,7 @@ class Nexus:
         return [event.kind for event in self.services.store.events(self.incident().id)]
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, f"not so within {timeout_s:g} s"

@@ -15,7 +15,18 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from data.domain import Diagnosis, Feedback, IncidentStatus, PullRequest, PullRequestState, Severity, Verdict, now
+from data.domain import (
+    Diagnosis,
+    Evidence,
+    EvidenceKind,
+    Feedback,
+    IncidentStatus,
+    PullRequest,
+    PullRequestState,
+    Severity,
+    Verdict,
+    now,
+)
 from data.excerpt import MetricExcerpt, Topology
 from data.store import Store
 from data.topology import ServiceGraph
@@ -160,6 +171,16 @@ class TestIncident:
         assert "Most likely no change caused this (80 %)" in Reader(signed_in.get(PAGE).text).words
         store.put(INCIDENT, diagnosis.model_copy(update={"changes": changes, "no_change_probability": 0.3}))
         assert "It may be that no change caused this (30 %)" in Reader(signed_in.get(PAGE).text).words
+
+    def test_no_change_says_what_speaks_for_it(self, signed_in: TestClient, incident: Any, store: Store) -> None:
+        diagnosis = store.latest(INCIDENT, Diagnosis)
+        assert diagnosis is not None
+        said = Evidence(id="N7", kind=EvidenceKind.change, source="changes", summary="payments says a key has expired")
+        more = {"evidence": (*diagnosis.evidence, said), "no_change_evidence": ("N7",)}
+        store.put(INCIDENT, diagnosis.model_copy(update=more))
+        page = Reader(signed_in.get(PAGE).text).words
+        row = page[page.index("No change caused this") : page.index("deploy-881")]
+        assert "N7 payments says a key has expired" in row
 
     def test_no_change_is_never_cut_from_a_long_list(self, incident: Any, store: Store) -> None:
         diagnosis = store.latest(INCIDENT, Diagnosis)
@@ -380,7 +401,7 @@ class TestLive:
         self, app: FastAPI, incident: Any, store: Store, session: list[object]
     ) -> None:
         said = self.stream(app, 1, None, 0.5)
-        last = live.last_seq(store)
+        last = store.last_seq()
         assert said[1:] == [
             f'event: change\nid: {last}\ndata: {{"incidents": ["{INCIDENT}"]}}\n\n',
             "(still open)",
