@@ -204,7 +204,8 @@ class Diagnosis(Noun):
 
     ``candidates`` and ``changes`` are best first. The probabilities of ``candidates`` sum to at most one:
     what is left belongs to causes outside the services seen. Those of ``changes`` and
-    ``no_change_probability`` sum to one. ``unseen`` are sentences, one for each blind spot.
+    ``no_change_probability`` sum to one; ``no_change_evidence`` cites what speaks for or against that none did it.
+    ``unseen`` are sentences, one for each blind spot.
     """
 
     candidates: tuple[Candidate, ...]
@@ -217,6 +218,7 @@ class Diagnosis(Noun):
     unseen: tuple[str, ...]
     as_of: Utc
     onset: Utc | None = None
+    no_change_evidence: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float:

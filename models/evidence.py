@@ -15,7 +15,8 @@ from models.sentences import MetricBlock, metric_findings
 
 MAX_CANDIDATES = 20
 MAX_CITED = 60
-EACH = 4
+# The leading candidates cite this many observations each, the others fewer: changes need room in the ledger too.
+EACH, EACH_OTHER, LEADING = 4, 2, 5
 
 
 class Ledger:
@@ -34,8 +35,8 @@ class Ledger:
         return self._enter(finding.service, finding.text, kind=finding.kind, source=finding.source,
                            score=finding.score, at=finding.at, detail=detail)  # fmt: skip
 
-    def note_change(self, change: str, reason: str) -> str | None:
-        """The id of a reason to suspect ``change``; None once the ledger is full."""
+    def note_change(self, change: str | None, reason: str) -> str | None:
+        """The id of a reason for or against ``change`` (None: that no change did it); None once the ledger is full."""
         return self._enter(None, reason, kind=EvidenceKind.change, source="changes", detail={"change": change})
 
     def _enter(self, service: str | None, summary: str, **fields: object) -> str | None:
@@ -80,18 +81,19 @@ def candidates_from(
     return tuple(candidates)
 
 
-def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[ChangeCandidate, ...]:
-    """Every change with its probability, most probable first; reasons are cited while the ledger has room."""
-    return tuple(
-        ChangeCandidate(
-            id=change,
-            probability=ranked.probabilities[change],
-            evidence=tuple(
-                i for reason in ranked.reasons.get(change, ())[:EACH] if (i := ledger.note_change(change, reason))
-            ),
-        )
-        for change in ranked.ordered
-    )
+def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[tuple[ChangeCandidate, ...], tuple[str, ...]]:
+    """Every change with its probability, most probable first, and what is cited for "no change did it".
+
+    Reasons are cited in the order of the explanations' probabilities, while the ledger has room.
+    """
+    reasons = {None: ranked.no_change_reasons, **ranked.reasons}
+    shares = {None: ranked.no_change_probability, **ranked.probabilities}
+    cited = {
+        change: tuple(i for r in reasons.get(change, ())[:EACH] if (i := ledger.note_change(change, r)))
+        for change in sorted(shares, key=lambda change: (-shares[change], change or ""))
+    }
+    found = [ChangeCandidate(id=c, probability=shares[c], evidence=cited[c]) for c in ranked.ordered]
+    return tuple(found), cited[None]
 
 
 def symptoms_from(
@@ -124,4 +126,7 @@ def _behind(
             nth[finding.service, finding.channel] += 1
             # A channel's second sign repeats its first: half the weight, then a third, and so on.
             weighed[finding.service].append((gave / nth[finding.service, finding.channel], finding))
-    return {s: [f for _, f in sorted(weighed[s], key=lambda pair: -pair[0])][:EACH] for s in leaders}
+    return {
+        s: [f for _, f in sorted(weighed[s], key=lambda pair: -pair[0])][: EACH if i < LEADING else EACH_OTHER]
+        for i, s in enumerate(leaders)
+    }

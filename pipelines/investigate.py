@@ -51,12 +51,14 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
 
     ledger = Ledger()
     candidates = candidates_from(ranking, blocks, findings, period, graph, alert.service, ledger)
+    blamed, unblamed = change_candidates(changes, ledger)
     anomaly = anomaly_score(alert.service, blocks, findings)
     source = candidates[0].service if candidates else alert.service
     return Diagnosis(
         candidates=candidates,
-        changes=change_candidates(changes, ledger),
+        changes=blamed,
         no_change_probability=changes.no_change_probability,
+        no_change_evidence=unblamed,
         severity=severity_of(anomaly, alert.level),
         blast_radius=blast_radius(source, graph, symptomatic_services(blocks, findings)),
         anomaly_score=anomaly,

@@ -47,7 +47,7 @@ def alternatives(diagnosis: Diagnosis, changes: Sequence[Change] = (), *, blamed
     found += [(o.probability, f"{_named(by_id.get(o.id), o.id)} did it", o.evidence) for o in others]
     # Only where a change is blamed is "none did it" an alternative; elsewhere it is what is being said.
     if blamed is not None:
-        found.append((diagnosis.no_change_probability, "no recorded change did it", ()))
+        found.append((diagnosis.no_change_probability, "no recorded change did it", diagnosis.no_change_evidence))
     ranked = sorted((item for item in found if item[0] >= 0.05), key=lambda item: -item[0])
     return tuple(f"{what} (probability {p:.2f}){_cite(diagnosis, ids)}" for p, what, ids in ranked[:6])
 

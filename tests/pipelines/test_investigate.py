@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.domain import Alert, Diagnosis, Evidence, EvidenceKind, Severity
+from data.domain import Alert, Change, ChangeKind, Diagnosis, Evidence, EvidenceKind, Severity
 from data.telemetry import Metrics, SeriesKey, Telemetry, empty_logs, empty_spans
 from data.topology import ServiceGraph
 from pipelines.investigate import investigate
@@ -247,3 +247,33 @@ def test_the_blast_radius_is_who_calls_the_cause() -> None:
     assert set(diagnosis.blast_radius.symptomatic) == {"db", "cart", "web"}
     assert diagnosis.severity is Severity.critical
     assert diagnosis.anomaly_score > 0.85
+
+
+def test_that_no_change_did_it_rests_on_evidence_as_every_change_does() -> None:
+    innocent = Change(id="abc1234", kind=ChangeKind.commit, timestamp=START, summary="docs: explain setup")
+    lines = logs()
+    errors = lines["severity"] == "ERROR"
+    lines.loc[errors, "message"] = "tls: certificate has expired"
+    seen = Telemetry(metrics=metrics(), logs=lines, spans=spans(), graph=GRAPH, changes=(innocent,))
+    diagnosis = investigate(alert(), seen)
+    assert diagnosis.no_change_probability > 0.5
+    said = [item.summary for item in diagnosis.cited(diagnosis.no_change_evidence)]
+    assert any("certificate has expired" in sentence for sentence in said)
+    assert len(said) == len(diagnosis.no_change_evidence)
+    assert diagnosis.cited(diagnosis.changes[0].evidence)
+
+
+def test_no_change_keeps_its_evidence_among_many_services_and_changes() -> None:
+    table = metrics()
+    services = [f"s{i:02}" for i in range(30)]
+    keys = tuple(SeriesKey(s, m) for s in services for m in BASE)
+    values = np.tile(table.values[:, [table.keys.index(SeriesKey("db", m)) for m in BASE]], len(services))
+    values[45:] *= 1.0 + np.arange(values.shape[1]) / 10.0
+    changes = tuple(
+        Change(id=f"{i:07x}", kind=ChangeKind.commit, timestamp=START, service=services[i % 30], summary="tidy")
+        for i in range(40)
+    )
+    many = Telemetry(metrics=Metrics(table.timestamps, keys, values), changes=changes)
+    diagnosis = investigate(alert(service="s00"), many)
+    assert diagnosis.no_change_evidence
+    assert all(candidate.evidence for candidate in diagnosis.candidates)
