@@ -86,8 +86,8 @@ def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[tuple[Chan
 
     Reasons are cited in the order of the explanations' probabilities, while the ledger has room.
     """
-    reasons = {None: ranked.no_change_reasons, **ranked.reasons}
-    shares = {None: ranked.no_change_probability, **ranked.probabilities}
+    reasons: dict[str | None, tuple[str, ...]] = {None: ranked.no_change_reasons, **ranked.reasons}
+    shares: dict[str | None, float] = {None: ranked.no_change_probability, **ranked.probabilities}
     cited = {
         change: tuple(i for r in reasons.get(change, ())[:EACH] if (i := ledger.note_change(change, r)))
         for change in sorted(shares, key=lambda change: (-shares[change], change or ""))
@@ -97,10 +97,19 @@ def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[tuple[Chan
 
 
 def symptoms_from(
-    services: Iterable[str], blocks: Sequence[MetricBlock], findings: Sequence[Finding], period: Period
+    services: Iterable[str],
+    blocks: Sequence[MetricBlock],
+    findings: Sequence[Finding],
+    period: Period,
+    beside: Sequence[Finding] = (),
 ) -> tuple[Symptom, ...]:
-    """What went wrong, in the form that changes are judged against; strongest first."""
+    """What went wrong, in the form that changes are judged against; strongest first.
+
+    ``beside`` are observations that are no symptoms but tell something of changes (see ``models/steps.py``).
+    """
     shown = [f for block in blocks if block.source == "metrics" for f in metric_findings(block, period, services)]
+    said = {(f.service, f.indicator) for f in shown}
+    more = [f for f in beside if (f.service, f.indicator) not in said]
     return tuple(
         Symptom(
             f.service,
@@ -109,7 +118,7 @@ def symptoms_from(
             str(f.detail.get("sample") or f.detail.get("error") or f.text),
             f.score,
         )
-        for f in strongest([*shown, *findings])
+        for f in strongest([*shown, *findings, *more])
     )
 
 

@@ -54,7 +54,7 @@ def metric_findings(block: MetricBlock, period: Period, services: Iterable[str])
     wanted = set(services)
     scores = block.scores
     chosen = [i for i in np.argsort(-scores.harm, kind="stable") if scores.keys[i].service in wanted]
-    findings = [_changed(block, period, int(i)) for i in chosen if scores.harm[i] >= NOTABLE]
+    findings = [changed_finding(block, period, int(i)) for i in chosen if scores.harm[i] >= NOTABLE]
     gone = [i for i in np.flatnonzero(scores.vanished) if scores.keys[i].service in wanted]
     return findings + [_vanished(block, int(i)) for i in gone]
 
@@ -75,7 +75,8 @@ def _unit_in(metric: str) -> str:
     return ""
 
 
-def _changed(block: MetricBlock, period: Period, i: int) -> Finding:
+def changed_finding(block: MetricBlock, period: Period, i: int) -> Finding:
+    """How series ``i`` moved, as a sentence."""
     scores, key = block.scores, block.scores.keys[i]
     base, now = float(scores.base[i]), float(scores.now[i])
     verb = "rose" if now > base else "fell"

@@ -19,6 +19,7 @@ from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
 from models.ranking import Ranking, averaged, rank_services
 from models.sentences import MetricBlock
+from models.steps import entry_rates, steps_at_changes
 from models.traces import Traces, join_spans, span_findings, span_series
 from models.unseen import blind_spots
 
@@ -46,7 +47,12 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     ranking = averaged(rankings, [onset.probability for onset in onsets])
     view = most_telling(views, rankings, ranking)
     onset, period, blocks, findings = view.onset, view.period, view.blocks, view.findings
-    symptoms = symptoms_from(list(ranking.probabilities)[:20], blocks, findings, period)
+    leaders = list(ranking.probabilities)[:20]
+    beside = [
+        *steps_at_changes(seen.changes, seen.metrics, onset.earliest, graph, leaders[:5]),
+        *entry_rates(seen.metrics, period, graph),
+    ]
+    symptoms = symptoms_from(leaders, blocks, findings, period, beside)
     changes = rank_changes(seen.changes, ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms))
 
     ledger = Ledger()

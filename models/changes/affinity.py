@@ -74,7 +74,9 @@ def _rank(score: float, others: Sequence[float]) -> float:
 def complaint_of(context: ChangeContext) -> Complaint:
     """What the symptoms, and the alert itself, say is wrong."""
     # A symptom that names a cause from outside says little about changes: it is explained already.
-    weighed = [(s, weight * (EXPLAINED if named_cause(s) else 1.0)) for s, weight in weigh_symptoms(context)]
+    weighed = [
+        (s, weight * (EXPLAINED if named_cause(s) else 1.0)) for s, weight in weigh_symptoms(context) if not s.is_steady
+    ]
     texts = [(text_of(s), weight) for s, weight in weighed]
     texts.append((f"{context.alert.title} {context.alert.metric or ''}", 0.6))
     named = vocabulary_of([*context.service_probabilities, *context.graph.services, context.alert.service])

@@ -42,6 +42,11 @@ class Symptom:
         found = _LEVELS.search(self.text) if self.kind == "metric" else None
         return (_number(found.group(1)), _number(found.group(2))) if found else None
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is a metric that hardly moved: no complaint, but something to compare with."""
+        return self.levels is not None and abs(self.levels[1] - self.levels[0]) < 0.1 * abs(self.levels[0])
+
 
 @dataclass(frozen=True)
 class ChangeContext:
