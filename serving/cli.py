@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "Start everything and handle the shipped incident in front of you.",
     "serve": "Start the control plane: webhooks, API, Nexus and the durable flow.",
     "diagnose": "Rank root causes and guilty changes for recorded incidents.",
+    "data": "Make incidents whose cause is known, to learn from.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
     "login": "Print a one-time link that signs you in to Nexus.",
     "verify-audit": "Check that the audit log has not been rewritten.",
