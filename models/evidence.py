@@ -86,8 +86,8 @@ def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[tuple[Chan
 
     Reasons are cited in the order of the explanations' probabilities, while the ledger has room.
     """
-    reasons: dict[str | None, tuple[str, ...]] = {None: ranked.no_change_reasons, **ranked.reasons}
-    shares: dict[str | None, float] = {None: ranked.no_change_probability, **ranked.probabilities}
+    reasons: dict[str | None, tuple[str, ...]] = {**dict(ranked.reasons.items()), None: ranked.no_change_reasons}
+    shares: dict[str | None, float] = {**dict(ranked.probabilities.items()), None: ranked.no_change_probability}
     cited = {
         change: tuple(i for r in reasons.get(change, ())[:EACH] if (i := ledger.note_change(change, r)))
         for change in sorted(shares, key=lambda change: (-shares[change], change or ""))

@@ -74,7 +74,7 @@ def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, l
             *time_signals(change, effect, context),
             _place(services, effect, places),
             *file_signals(change),
-            *_content(touched[change.id], complaint, rare),
+            *_content(touched[change.id], complaint, rare, _near(services, effect, places)),
         ]
     return signals
 
@@ -92,9 +92,14 @@ def _place(services: frozenset[str], effect: Effect, places: Places) -> Signal:
     return places.signal(services, shared_by=carrier)
 
 
-def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) -> list[Signal]:
-    """Evidence from what the change says and does."""
-    signals = affinity_signals(touched, complaint, rare)
+def _near(services: frozenset[str], effect: Effect, places: Places) -> float:
+    carrier = effect.carrier.service if effect.carrier else None
+    return places.nearness(services | {carrier} if carrier else services)
+
+
+def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float], near: float) -> list[Signal]:
+    """Evidence from what the change says and does; ``near``: how near to the trouble it does so, in [0, 1]."""
+    signals = affinity_signals(touched, complaint, rare, near)
     if touched.diff is not None and not only_dependencies(touched.change):
         substance = substance_signals(touched.diff)
         heard = agreement(signals, complaint)

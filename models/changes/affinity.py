@@ -160,15 +160,22 @@ def rarity(touched: Sequence[Touched]) -> Mapping[str, float]:
     return {word: math.log((1 + max(len(touched), 2)) / (1 + n)) / most + 0.2 for word, n in held.items()}
 
 
-def affinity_signals(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) -> list[Signal]:
-    """Evidence from what the change and the symptoms have in common."""
+def affinity_signals(
+    touched: Touched, complaint: Complaint, rare: Mapping[str, float], near: float = 1.0
+) -> list[Signal]:
+    """Evidence from what the change and the symptoms have in common.
+
+    Args:
+        near: how far common words and mechanisms count, in [0, 1], by where the change acts. Rare identifiers and
+            numbers, which do not meet by chance, count fully wherever it does.
+    """
     if touched.change.kind is ChangeKind.deploy:
         return []
     return [
         signal
         for signal in (
-            _mechanisms(touched, complaint),
-            _words(touched, complaint, rare),
+            _mechanisms(touched, complaint, near),
+            _words(touched, complaint, rare, near),
             _identifiers(touched, complaint),
             _numbers(touched, complaint),
         )
@@ -182,7 +189,7 @@ def mechanism_touch(words: Mapping[str, float], mechanism_words: frozenset[str])
     return 1.0 - math.exp(-1.4 * touch)
 
 
-def _mechanisms(touched: Touched, complaint: Complaint) -> Signal:
+def _mechanisms(touched: Touched, complaint: Complaint, near: float) -> Signal:
     shared = {
         m.name: complaint.mechanisms.get(m.name, 0.0) * mechanism_touch(touched.words, m.touches) for m in MECHANISMS
     }
@@ -190,10 +197,10 @@ def _mechanisms(touched: Touched, complaint: Complaint) -> Signal:
     value = shared[best[0]] + 0.4 * shared[best[1]]
     if value < 0.05:
         return Signal(0.0, "")
-    return Signal(MECHANISM_WEIGHT * min(value, 1.2), f"it touches {best[0]}, and so do the symptoms")
+    return Signal(MECHANISM_WEIGHT * near * min(value, 1.2), f"it touches {best[0]}, and so do the symptoms")
 
 
-def _words(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) -> Signal:
+def _words(touched: Touched, complaint: Complaint, rare: Mapping[str, float], near: float) -> Signal:
     shared = {
         word: weight * complaint.words[word] * rare.get(word, 0.2)
         for word, weight in touched.words.items()
@@ -203,7 +210,8 @@ def _words(touched: Touched, complaint: Complaint, rare: Mapping[str, float]) ->
         return Signal(0.0, "")
     best = sorted(shared, key=lambda word: (-shared[word], word))[:3]
     return Signal(
-        WORD_WEIGHT * (1.0 - math.exp(-sum(shared.values()))), f"it shares words with the symptoms: {', '.join(best)}"
+        WORD_WEIGHT * near * (1.0 - math.exp(-sum(shared.values()))),
+        f"it shares words with the symptoms: {', '.join(best)}",
     )
 
 

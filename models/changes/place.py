@@ -98,6 +98,14 @@ class Places:
             service: (ITSELF, "is"),
         }  # fmt: skip
 
+    def nearness(self, services: frozenset[str]) -> float:
+        """How far likeness to the symptoms means anything for a change there, in [0, 1].
+
+        What a change shares with symptoms elsewhere it shares by chance, the more so the less its place explains
+        them: whole for suspects and what they call or are called by, then falling with reach; whole if unknown.
+        """
+        return min(1.0, max((self.reach(service)[0] for service in services), default=1.0) / CALLER)
+
     def signal(self, services: frozenset[str], *, shared_by: str | None) -> Signal:
         """Evidence from where a change acts. ``shared_by``: for code of no one service, the one that deployed it."""
         if services:

@@ -232,6 +232,22 @@ def test_telemetry_that_names_an_outside_cause_explains_none(symptoms: list[Symp
     assert any(why in reason for reason in ranking.no_change_reasons)
 
 
+def test_likeness_to_the_symptoms_counts_less_where_the_place_does_not_explain_them() -> None:
+    """The same diff at the suspect, at its caller, and two calls away: affinity falls with place, and no further."""
+    words = {}
+    for service in ("cart", "web", "search"):
+        (reasons,) = rank_changes([commit("c", 10, f"services/{service}/db.py", POOL)], context()).reasons.values()
+        (said,) = (reason for reason in reasons if "connection pooling" in reason)
+        words[service] = float(said[said.rindex("(") + 1 : -1])
+    assert words["cart"] == words["web"] > words["search"] > 0
+
+
+def test_a_rare_name_or_number_counts_wherever_it_is_met() -> None:
+    moved = (*POOL_TROUBLE, Symptom("cart", "metric", "pool_size", "fell from 40 to 4", 9.0))
+    far = rank_changes([commit("c", 10, "services/search/db.py", POOL)], context(moved))
+    assert any("a metric moved from 40 to 4, as this change's value did (+2.0)" in r for r in far.reasons["c"])
+
+
 def test_requests_that_rise_only_inside_are_no_surge() -> None:
     inside = [
         Symptom("web", "metric", "requests_per_second", "it rose from 100 /s to 101 /s", 0.1),
