@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from data.errors import StoreError
+from data.incidents.history import HISTORY
 from data.lab.repository import build_repository
 
 _SHIPPED = "checkout-latency"
@@ -27,6 +28,6 @@ def build_shipped_repository(path: Path) -> None:
         ConfigError: if git is not installed.
     """
     recorded = json.loads((shipped_incident() / "repository.json").read_text(encoding="utf-8"))
-    ids = build_repository(path, datetime.fromisoformat(recorded["end"]))
+    ids = build_repository(path, datetime.fromisoformat(recorded["end"]), HISTORY)
     if recorded["head"] not in ids.values():
         raise StoreError(f"the shop's history no longer leads to the recorded commit {recorded['head']}; record again")

@@ -1,104 +1,80 @@
-"""The shop's commits, oldest first: who made each, when, and what they wrote. The patches are in ``history/``."""
+"""The shop's own past: who committed what, and how long before the lab was started. Patches: ``commits/history``."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import NamedTuple
+from pathlib import Path
 
-_ANNA, _BASTIAN, _CHIARA, _DMITRI, _EDA = (
-    "Anna Lindqvist <anna@shop.example>",
-    "Bastian Roth <bastian@shop.example>",
-    "Chiara Conti <chiara@shop.example>",
-    "Dmitri Volkov <dmitri@shop.example>",
-    "Eda Yilmaz <eda@shop.example>",
-)
+from data.lab.repository import Commit, History
 
-
-class Commit(NamedTuple):
-    """One commit. ``before`` is how long before the end of the history it was made."""
-
-    slug: str
-    author: str
-    before: timedelta
-    message: str
-
-    @property
-    def name(self) -> str:
-        return self.author.partition(" <")[0]
-
-    @property
-    def email(self) -> str:
-        return self.author.partition(" <")[2].rstrip(">")
+ANNA = "Anna Lindqvist <anna@shop.example>"
+BASTIAN = "Bastian Roth <bastian@shop.example>"
+CHIARA = "Chiara Conti <chiara@shop.example>"
+DMITRI = "Dmitri Volkov <dmitri@shop.example>"
+EDA = "Eda Yilmaz <eda@shop.example>"
+# Who looks after which service, and so makes most of its commits.
+OWNERS = {
+    "frontend": EDA,
+    "checkout": ANNA,
+    "cart": ANNA,
+    "catalogue": EDA,
+    "inventory": BASTIAN,
+    "payment": DMITRI,
+    "recommendation": CHIARA,
+}
 
 
 def _ago(minutes: int = 0, *, hours: int = 0, days: int = 0) -> timedelta:
     return timedelta(days=days, hours=hours, minutes=minutes)
 
 
-HISTORY: tuple[Commit, ...] = (
-    Commit("first-services", _ANNA, _ago(days=21), "Storefront, catalogue, cart, checkout, inventory and payment"),
-    Commit("docs-running", _ANNA, _ago(11, hours=3, days=20), "docs: describe how a service is started"),
+_COMMITS: tuple[Commit, ...] = (
+    Commit("first-services", ANNA, _ago(days=34), "Seven services: a shop that sells"),
+    Commit("docs-releasing", ANNA, _ago(11, hours=3, days=30), "docs: describe how a service is released"),
     Commit(
         "inventory-conflict-status",
-        _BASTIAN,
-        _ago(32, hours=5, days=16),
+        BASTIAN,
+        _ago(32, hours=5, days=26),
         "inventory: answer 409 when a line is out of stock\n\nIt is not a fault of ours, and should not count as one.",
     ),
+    Commit("tests-orders", EDA, _ago(48, hours=2, days=19), "tests: cover the price of an order"),
+    Commit("common-resident-memory", DMITRI, _ago(5, hours=6, days=15), "common: report resident memory"),
     Commit(
-        "inventory-batch-stock",
-        _CHIARA,
-        _ago(4, hours=1, days=13),
-        "inventory: read a whole basket's stock in one query",
+        "recommendation-spread-expiry",
+        CHIARA,
+        _ago(27, hours=2, days=12),
+        "recommendation: spread the expiry of what is cached",
     ),
-    Commit("tests-orders", _EDA, _ago(48, hours=2, days=9), "tests: cover the price of an order"),
-    Commit("tests-stock", _CHIARA, _ago(20, hours=4, days=8), "tests: cover the stock ledger"),
-    Commit("common-resident-memory", _DMITRI, _ago(5, hours=6, days=5), "common: report resident memory"),
-    Commit("bump-pytest", _EDA, _ago(53, hours=1, days=2), "build: bump pytest from 8.3.4 to 9.0.1"),
+    Commit("bump-opentelemetry", EDA, _ago(53, hours=1, days=8), "docs: any OpenTelemetry SDK will do"),
     Commit(
         "payment-currency",
-        _DMITRI,
-        _ago(17, hours=22),
+        DMITRI,
+        _ago(17, hours=22, days=5),
         "payment: send the gateway an amount with its currency\n\nTheir version 1 will need it from January.",
     ),
-    Commit("catalogue-sort", _EDA, _ago(41, hours=2), "catalogue: sort a category by name"),
+    Commit("catalogue-sort", EDA, _ago(41, hours=2, days=4), "catalogue: sort a category by name"),
     Commit(
         "cart-limit",
-        _ANNA,
-        _ago(58, hours=1),
+        ANNA,
+        _ago(58, hours=1, days=3),
         "cart: hold at most 30 lines\n\nScripts were filling baskets with hundreds.",
     ),
     Commit(
         "payment-timeout",
-        _DMITRI,
-        _ago(22, hours=1),
+        DMITRI,
+        _ago(22, hours=5, days=2),
         "payment: wait up to 3 s for the gateway\n\nTheir status page asks for it during month-end.",
     ),
     Commit(
-        "inventory-simplify-lookup",
-        _BASTIAN,
-        _ago(49),
-        "inventory: simplify stock lookup\n\nSupplier feeds send SKUs in either case. Look each one up the same way,\n"
-        "without the hand-built IN list.",
-    ),
-    Commit("inventory-log-reservations", _CHIARA, _ago(36), "inventory: log how many units were reserved"),
-    Commit(
         "checkout-structured-log",
-        _ANNA,
-        _ago(23),
+        ANNA,
+        _ago(23, hours=9, days=1),
         "checkout: log orders as structured fields\n\nSupport wants to search orders by price.",
     ),
-    Commit("storefront-free-delivery", _EDA, _ago(14), "storefront: say when delivery is free"),
-    Commit("docs-on-call", _ANNA, _ago(6), "docs: on-call notes for checkout"),
+    Commit("inventory-log-reservations", CHIARA, _ago(36, hours=22), "inventory: log how many units were reserved"),
+    Commit("frontend-free-delivery", EDA, _ago(14, hours=19), "frontend: say when delivery is free"),
+    Commit("docs-on-call", ANNA, _ago(6, hours=3), "docs: on-call notes for checkout"),
 )
 
-# What ran before the recording starts, and the commit that slows the shop down.
-BASE = "payment-currency"
-GUILTY = "inventory-simplify-lookup"
-
-
-def patch_of(commit: Commit) -> Traversable:
-    """The unified diff that makes ``commit`` out of the one before it."""
-    number = HISTORY.index(commit) + 1
-    return files("data.lab").joinpath("history", f"{number:02d}-{commit.slug}.patch")
+_HERE = Path(__file__).parent
+HISTORY = History(_COMMITS, _HERE / "commits" / "history", _HERE / "shop-source")

@@ -1,0 +1,110 @@
+"""Put a fault in among harmless changes, and take it out again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from data.domain import Change, now
+from data.errors import ActionError, InputError, StoreError
+from data.lab.faults import FAULTS, Fault
+from data.lab.history import OWNERS
+from data.lab.innocent import INNOCENT
+from data.lab.lab import SERVICES, Lab
+from data.lab.repository import commit_patch, git, patch_applies
+from data.lab.truth import Truth, forget_truth, write_truth
+
+_COMMITS = Path(__file__).with_name("commits")
+
+
+def break_(lab: Lab, name: str, seed: int, *, innocent: int, delay_s: float, gap_s: float) -> Truth:
+    """See :meth:`data.lab.lab.Lab.break_`."""
+    fault = _checked(lab, name, delay_s)
+    chance = random.Random(f"{name} {seed}")
+    injected = now()
+    done: list[str] = []
+    causes: list[str] = []
+
+    def put_in() -> None:
+        nonlocal injected
+        injected = now()
+        causes.extend(fault.means.inject(lab, fault, delay_s))
+
+    steps: list[Callable[[], object]] = [lambda: done.extend(_deploy_innocent(lab, chance)) for _ in range(innocent)]
+    steps.insert(chance.randint(0, innocent), put_in)
+    for number, step in enumerate(steps):
+        if number:
+            time.sleep(gap_s)
+        step()
+    truth = Truth(
+        id=f"{injected:%Y%m%dT%H%M%S%f}-{name}",
+        fault=name,
+        seed=seed,
+        services=fault.culprits,
+        indicators=fault.indicators,
+        changes=tuple(causes),
+        innocent=tuple(done),
+        injected_at=injected,
+        starts_at=injected + timedelta(seconds=delay_s),
+    )
+    write_truth(lab.state_dir, truth)
+    return truth
+
+
+def heal(lab: Lab, truth: Truth, *, code: bool) -> tuple[Change, ...]:
+    """See :meth:`data.lab.lab.Lab.heal`."""
+    fault = FAULTS[truth.fault]
+    before = len(lab.events.read())
+    if code or not fault.in_code:
+        fault.means.remove(lab, fault, truth)
+    forget_truth(lab.state_dir, truth)
+    return lab.events.read()[before:]
+
+
+def _checked(lab: Lab, name: str, delay_s: float) -> Fault:
+    if name not in FAULTS:
+        raise InputError(f"no fault {name!r}; `qai-sre lab faults` lists them", field="fault")
+    fault = FAULTS[name]
+    if delay_s and not fault.can_wait:
+        waiting = ", ".join(sorted(each.name for each in FAULTS.values() if each.can_wait))
+        raise InputError(f"{name} begins at once; these can wait: {waiting}", field="delay")
+    if not lab.status().is_up:
+        raise ActionError("the shop is not running; run `qai-sre lab up`")
+    if name in {truth.fault for truth in lab.truths()}:
+        raise ActionError(f"{name} is in already; run `qai-sre lab heal {name}`")
+    return fault
+
+
+def _deploy_innocent(lab: Lab, chance: random.Random) -> Sequence[str]:
+    """Commit and deploy something harmless; where all of it has been used up, deploy a service once more."""
+    names = sorted(INNOCENT)
+    chance.shuffle(names)
+    for name in names:
+        service, message = INNOCENT[name]
+        patch = _COMMITS / "innocent" / f"{name}.patch"
+        if patch_applies(lab.repository, patch):
+            commit = commit_patch(lab.repository, patch, OWNERS[service], now(), message)
+            return commit, lab.deploy(service, commit).id
+    service = chance.choice(SERVICES)
+    return (lab.deploy(service, lab.running_commit(service)).id,)
+
+
+def revert(repository: Path, commit: str) -> str | None:
+    """Revert ``commit`` on the newest; returns the new commit's id, or None where it had been reverted already.
+
+    Raises:
+        StoreError: if the revert does not apply cleanly.
+    """
+    person = ("-c", "user.name=Shop operations", "-c", "user.email=operations@shop.example")
+    try:
+        git(repository, *person, "revert", "--no-edit", commit)
+    except StoreError:
+        empty = not git(repository, "status", "--porcelain", "--untracked-files=no").strip()
+        git(repository, *person, "revert", "--skip" if empty else "--abort")
+        if not empty:
+            raise
+        return None
+    return git(repository, "rev-parse", "HEAD").strip()

@@ -1,0 +1,1 @@
+"""Baskets, one a customer session."""

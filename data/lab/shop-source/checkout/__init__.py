@@ -1,0 +1,1 @@
+"""Turns a basket into an order."""

@@ -1,0 +1,1 @@
+"""What customers who looked at one product also buy."""
