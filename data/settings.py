@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     policy: Path | None = Field(default=None, description="Policy file; default is the one shipped with the package.")
     approval_days: float = Field(default=7.0, gt=0, description="How long a pull request waits for a person.")
 
+    lab: Path | None = Field(default=None, description="Folder of a lab to handle incidents of, environment `lab`.")
+    watch_s: float | None = Field(default=None, gt=0, description="Look at the lab for trouble this often.")
+
     executor_id: str = Field(default="local", description="Stable name of this replica, for durable execution.")
 
     @field_validator("relay_keys")

@@ -132,11 +132,17 @@ class Store:
         with self.engine.begin() as connection:
             Transaction(connection).move(incident_id, status, message, **detail)
 
-    def claim(self, incident_id: str, status: IncidentStatus, becomes: IncidentStatus) -> bool:
-        """Move an incident from one status to another, for exactly one of several who try at once."""
+    def claim(self, incident_id: str, status: IncidentStatus, becomes: IncidentStatus, *artifacts: Noun) -> bool:
+        """Move an incident from one status to another, for exactly one of several who try at once.
+
+        The winner's ``artifacts`` are kept in the same transaction: who moved it, and what they said, agree.
+        """
         where = (t.incidents.c.id == incident_id) & (t.incidents.c.status == status.value)
         with self.engine.begin() as connection:
-            return connection.execute(t.incidents.update().where(where).values(status=becomes.value)).rowcount == 1
+            won = connection.execute(t.incidents.update().where(where).values(status=becomes.value)).rowcount == 1
+            for artifact in artifacts if won else ():
+                Transaction(connection).put(incident_id, artifact)
+        return won
 
     def set_severity(self, incident_id: str, severity: Severity) -> None:
         with self.engine.begin() as connection:
@@ -147,14 +153,7 @@ class Store:
     def put(self, incident_id: str, artifact: Noun) -> None:
         """Keep what was made for an incident: a Diagnosis, Proposal, Decision, PullRequest or Feedback."""
         with self.engine.begin() as connection:
-            connection.execute(
-                t.artifacts.insert().values(
-                    incident_id=incident_id,
-                    kind=type(artifact).__name__,
-                    created_at=now(),
-                    payload=storable(artifact.model_dump(mode="json")),
-                )
-            )
+            Transaction(connection).put(incident_id, artifact)
 
     def latest(self, incident_id: str, kind: type[N]) -> N | None:
         """The newest artifact of a type, or None."""

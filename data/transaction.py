@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from data import schema as t
-from data.domain import Alert, Incident, IncidentStatus, Severity, now
+from data.domain import Alert, Incident, IncidentStatus, Noun, Severity, now
 from data.errors import StoreError
 
 
@@ -92,6 +92,11 @@ class Transaction:
         where = (t.incidents.c.id == incident_id) & (t.incidents.c.status != IncidentStatus.resolved.value)
         self._connection.execute(t.incidents.update().where(where).values(**values))
         self.note(incident_id, status.value, message, **detail)
+
+    def put(self, incident_id: str, artifact: Noun) -> None:
+        payload = storable(artifact.model_dump(mode="json"))
+        row = {"incident_id": incident_id, "kind": type(artifact).__name__, "created_at": now(), "payload": payload}
+        self._connection.execute(t.artifacts.insert().values(**row))
 
     def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
         row = {"incident_id": incident_id, "at": now(), "kind": kind, "message": message, "detail": detail}

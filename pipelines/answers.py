@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data import audit
-from data.domain import Decision, Feedback, IncidentStatus, PullRequest, RejectReason, Verdict
+from data.domain import Decision, Feedback, IncidentStatus, Noun, Outcome, PullRequest, RejectReason, Verdict
 from data.errors import PolicyError, StoreError
+from data.proposal import Proposal
 from pipelines.casefile import CaseFiles
+from pipelines.sites import Sites
 from remediation import approval, execute
 from remediation.forge import LocalForge
-from remediation.policy import ActionRequest, Policy
+from remediation.policy import ActionKind, ActionRequest, Policy
 
 
 @dataclass(frozen=True)
@@ -18,23 +20,26 @@ class Answers:
     """Approve or reject, once. The first answer stands, whoever else answers at the same time."""
 
     files: CaseFiles
-    forge: LocalForge | None
+    sites: Sites
     policy: Policy
 
     def approve(self, incident_id: str, by: str) -> Decision:
-        """Record a person's yes. Nothing is merged here; see :class:`serving.services.Responder` for errors."""
-        forge, pull_request = self._awaiting(incident_id)
-        proposal, request = self.files.proposal(incident_id), self._merge_request(incident_id)
-        decision = approval.approve(proposal, by, self.policy, request=request, forge=forge, pull_request=pull_request)
+        """Record a person's yes. Nothing is done here; see :class:`serving.services.Responder` for errors."""
+        proposal, request, pull_request = self._question(incident_id)
+        if pull_request is None:
+            rule = approval.authorise(self.policy, request, by)
+            why = f"{by} approved proposal {proposal.id}; rule {rule.name!r} lets them."
+            decision = Decision(outcome=Outcome.act, action=str(request.action), by=by, explanation=why)
+        else:
+            decision = approval.approve(
+                proposal, by, self.policy, request=request, forge=self._forge(incident_id), pull_request=pull_request
+            )
         feedback = Feedback(
             incident_id=incident_id, proposal_id=proposal.id, verdict=Verdict.approved, by=by, at=decision.at
         )
-        store = self.files.store
-        store.put(incident_id, decision)
-        store.put(incident_id, feedback)
-        audit.append(store.engine, by, "approve", incident_id, proposal=proposal.id)
-        if store.claim(incident_id, IncidentStatus.awaiting_approval, IncidentStatus.approved):
-            store.note(incident_id, "approved", decision.explanation)
+        self._settle(incident_id, IncidentStatus.approved, decision, feedback)
+        audit.append(self.files.store.engine, by, "approve", incident_id, proposal=proposal.id)
+        self.files.store.note(incident_id, "approved", decision.explanation)
         return decision
 
     def reject(
@@ -48,37 +53,42 @@ class Answers:
         comment: str = "",
     ) -> Feedback:
         """Record a person's no, and why. The incident is theirs from here."""
-        forge, pull_request = self._awaiting(incident_id)
-        feedback = approval.reject(
-            self.files.proposal(incident_id),
-            by,
-            reason,
-            self.policy,
-            request=self._merge_request(incident_id),
-            forge=forge,
-            pull_request=pull_request,
+        proposal, request, pull_request = self._question(incident_id)
+        feedback = Feedback(
+            incident_id=incident_id,
+            proposal_id=proposal.id,
+            verdict=Verdict.rejected,
+            by=by,
+            reason=RejectReason(reason),
             true_service=true_service,
             true_change=true_change,
             comment=comment,
         )
+        approval.authorise(self.policy, request, by)
+        if pull_request is not None:
+            self._forge(incident_id).review(pull_request.number, Verdict.rejected, by)
+        self._settle(incident_id, IncidentStatus.escalated, feedback)
         store = self.files.store
-        store.put(incident_id, feedback)
         audit.append(store.engine, by, "reject", incident_id, reason=reason.value)
-        if store.claim(incident_id, IncidentStatus.awaiting_approval, IncidentStatus.escalated):
-            message = f"{by} rejected the proposal ({reason.value}): a person has to take over"
-            store.note(incident_id, "rejected", message, true_service=true_service, true_change=true_change)
+        message = f"{by} rejected the proposal ({reason.value}): a person has to take over"
+        store.note(incident_id, "rejected", message, true_service=true_service, true_change=true_change)
         return feedback
 
-    def _awaiting(self, incident_id: str) -> tuple[LocalForge, PullRequest]:
-        incident = self.files.store.incident(incident_id)
-        pull_request = self.files.store.latest(incident_id, PullRequest)
-        if pull_request is None or self.forge is None:
+    def _settle(self, incident_id: str, becomes: IncidentStatus, *said: Noun) -> None:
+        if not self.files.store.claim(incident_id, IncidentStatus.awaiting_approval, becomes, *said):
+            raise PolicyError(f"{incident_id} is decided already")
+
+    def _question(self, incident_id: str) -> tuple[Proposal, ActionRequest, PullRequest | None]:
+        """What waits for an answer, and what the policy is asked about it."""
+        files = self.files
+        incident = files.store.incident(incident_id)
+        proposal, pull_request = files.store.latest(incident_id, Proposal), files.store.latest(incident_id, PullRequest)
+        if proposal is None or incident.status in (IncidentStatus.open, IncidentStatus.investigating):
             raise StoreError(f"nothing about {incident_id} waits for approval")
         if incident.status is not IncidentStatus.awaiting_approval:
             raise PolicyError(f"{incident_id} is decided already: it is {incident.status.value}")
-        return self.forge, pull_request
+        action = ActionKind.merge if pull_request else ActionKind(proposal.remedy.kind)
+        return proposal, execute.action_request(action, incident, files.diagnosis(incident_id), proposal), pull_request
 
-    def _merge_request(self, incident_id: str) -> ActionRequest:
-        files = self.files
-        incident = files.store.incident(incident_id)
-        return execute.action_request("merge", incident, files.diagnosis(incident_id), files.proposal(incident_id))
+    def _forge(self, incident_id: str) -> LocalForge:
+        return self.sites.of(self.files.store.incident(incident_id)).repository()

@@ -26,9 +26,14 @@ def collect(
     A source that fails, or has not answered ``deadline_s`` seconds after it was asked, becomes ``missing``
     evidence in the result. Never raises because of a source.
     """
+    request = Request(alert=alert, start=alert.fired_at - lookback, as_of=as_of)
+    return gather(request, sources, deadline_s=deadline_s)
+
+
+def gather(request: Request, sources: Sequence[Source], *, deadline_s: float) -> Telemetry:
+    """What the sources together saw of what ``request`` asks for; see :func:`collect`."""
     if not sources:
         return Telemetry(missing=(_missing("sources", "no telemetry source is configured: set QAI_BUNDLE"),))
-    request = Request(alert=alert, start=alert.fired_at - lookback, as_of=as_of)
     gathered = Telemetry()
     for source, answer in zip(sources, _ask_all(sources, request, deadline_s), strict=True):
         if isinstance(answer, Telemetry):

@@ -146,11 +146,12 @@ def propagation(cases: Iterable[Case], *, threshold: float = 5.0) -> pd.DataFram
 
 
 def _first_deviations(case: Case, threshold: float) -> dict[str, float]:
-    """Seconds from ten minutes before the alert to each service's first deviation, where it has one."""
+    """Seconds from some time before the alert to each service's first deviation, where it has one."""
     metrics = case.telemetry.metrics
     fired = to_datetime64(case.alert.fired_at)
-    split = int(np.searchsorted(metrics.timestamps, fired - np.timedelta64(600, "s")))
     end = int(np.searchsorted(metrics.timestamps, fired, side="right")) + 1
+    # Ten minutes before the alert, or the last two fifths of what was recorded before it where that is less.
+    split = max(int(np.searchsorted(metrics.timestamps, fired - np.timedelta64(600, "s"))), end * 3 // 5)
     past, now = metrics.values[:split], metrics.values[split:end]
     firsts: dict[str, float] = {}
     if split < 10 or not len(now):

@@ -1,6 +1,6 @@
 """The flow: from an alert to a decision, one step a function, each step durable.
 
-    alert -> triage -> collect -> investigate -> propose -> open a pull request | a person decides -> act
+    alert -> triage -> collect -> investigate -> propose -> ask | a person decides -> act -> deploy
 
 Three flows: ``take_in`` handles one alert, ``respond`` one incident as far as it goes without a person, and
 ``conclude`` begins when a person has decided: nothing waits in between, so a thousand open questions cost nothing.
@@ -42,9 +42,10 @@ class Steps(Protocol):
     def collect(self, incident_id: str) -> None: ...
     def investigate(self, incident_id: str) -> None: ...
     def propose(self, incident_id: str) -> bool: ...
-    def open_pull_request(self, incident_id: str) -> bool: ...
+    def ask(self, incident_id: str) -> bool: ...
     def verdict(self, incident_id: str) -> IncidentStatus: ...
-    def merge(self, incident_id: str) -> None: ...
+    def act(self, incident_id: str) -> bool: ...
+    def deploy(self, incident_id: str) -> None: ...
     def withdraw(self, incident_id: str, because: str) -> None: ...
 
 
@@ -61,18 +62,19 @@ def take_in(key: str, do: Steps, durable: Durable) -> str | None:
 
 
 def respond(incident_id: str, do: Steps, durable: Durable) -> None:
-    """Handle one incident until a pull request waits for a person, or a person has to take over."""
+    """Handle one incident until its fix waits for a person, or a person has to take over."""
     durable.step(do.collect, incident_id)
     durable.step(do.investigate, incident_id)
     if durable.step(do.propose, incident_id):
-        durable.step(do.open_pull_request, incident_id)
+        durable.step(do.ask, incident_id)
 
 
 def conclude(incident_id: str, do: Steps, durable: Durable) -> None:
-    """Do what was decided about the open pull request. What nobody decided is withdrawn, never merged."""
+    """Do what was decided. What nobody decided is withdrawn, never done."""
     verdict = durable.step(do.verdict, incident_id)
     if verdict is IncidentStatus.approved:
-        durable.step(do.merge, incident_id)
+        if durable.step(do.act, incident_id):
+            durable.step(do.deploy, incident_id)
     elif verdict is IncidentStatus.resolved:
         durable.step(do.withdraw, incident_id, "the alert recovered before anybody decided")
     elif verdict is IncidentStatus.awaiting_approval:

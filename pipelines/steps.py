@@ -5,7 +5,6 @@ What a step makes is stored, not passed along: the next step, a web page and a l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,7 +14,6 @@ from data.errors import ActionError, PolicyError, ProposalError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
 from data.settings import Settings
-from data.sources import Source
 from data.sources.bundle import read_telemetry, write_bundle
 from data.store import Store
 from models.traces import join_spans
@@ -23,12 +21,10 @@ from pipelines.casefile import CaseFiles
 from pipelines.collect import collect
 from pipelines.excerpt import excerpt_of
 from pipelines.investigate import investigate
+from pipelines.sites import Site, Sites
 from pipelines.triage import Triage, triage
 from remediation import execute
-from remediation.forge import LocalForge
-from remediation.policy import Policy, decide
-
-NO_REPOSITORY = "no repository is configured to open a pull request in: set QAI_REPOSITORY"
+from remediation.policy import ActionKind, ActionRequest, Policy, decide
 
 
 @dataclass(frozen=True)
@@ -40,8 +36,7 @@ class IncidentSteps:
 
     settings: Settings
     files: CaseFiles
-    sources: Sequence[Source]
-    forge: LocalForge | None
+    sites: Sites
     policy: Policy
 
     @property
@@ -60,7 +55,7 @@ class IncidentSteps:
             return
         telemetry = collect(
             incident.alert,
-            self.sources,
+            self.sites.of(incident).sources,
             as_of=max(now(), incident.alert.fired_at),
             lookback=timedelta(minutes=self.settings.lookback_minutes),
             deadline_s=self.settings.source_deadline_s,
@@ -105,14 +100,18 @@ class IncidentSteps:
         self.store.note(incident_id, "proposed", proposal.proposed_solution.summary)
         return True
 
-    def open_pull_request(self, incident_id: str) -> bool:
-        """Open the pull request, if the policy allows it and git can make it."""
+    def ask(self, incident_id: str) -> bool:
+        """Put the fix to a person: as a pull request where it is code, as a question where it is not.
+
+        The policy has to allow it, and somebody has to be able to carry it out.
+        """
         try:
-            if self.forge is None:
-                raise ActionError(NO_REPOSITORY)
-            self._open_pull_request(incident_id, self.forge)
+            if self._is_by_hand(self.files.proposal(incident_id)):
+                self._ask(incident_id)
+            else:
+                self._open_pull_request(incident_id)
         except (ProposalError, PolicyError, ActionError) as error:
-            self.files.escalate(incident_id, f"no pull request is open: {error}")
+            self.files.escalate(incident_id, f"nothing is put to a person as a question: {error}")
             return False
         return True
 
@@ -124,28 +123,68 @@ class IncidentSteps:
         late = self.store.claim(incident_id, IncidentStatus.awaiting_approval, IncidentStatus.escalated)
         return IncidentStatus.awaiting_approval if late else self._standing(incident_id)
 
-    def merge(self, incident_id: str) -> None:
-        """Merge what a person approved. Where that fails nothing is changed, and a person takes over."""
+    def act(self, incident_id: str) -> bool:
+        """Do what a person approved. Where that fails a person takes over."""
+        if self.store.latest(incident_id, PullRequest) is None:
+            return self._apply(incident_id)
+        return self._merge(incident_id)
+
+    def deploy(self, incident_id: str) -> None:
+        """Bring what was merged to where it runs, where that is ours to do; elsewhere your own pipeline does it."""
+        platform = self._site(incident_id).platform
+        if platform is None or self.store.latest(incident_id, PullRequest) is None:
+            return
+        decision = decide(self.policy, self._request(ActionKind.deploy, incident_id))
+        if decision.outcome is not Outcome.act:
+            self.store.note(incident_id, "deploy", f"deploying is left to you: {decision.explanation}")
+            return
+        audit.append(self.store.engine, decision.by, "deploy", incident_id, because=decision.explanation)
+        try:
+            deployed = platform.deploy()
+        except ActionError as error:
+            self.files.escalate(incident_id, f"the merged fix could not be deployed: {error}")
+            return
+        self.store.note(incident_id, "deployed", "; ".join(c.summary for c in deployed) or "it was deployed already")
+
+    def _merge(self, incident_id: str) -> bool:
         decision, number = self.files.required(incident_id, Decision), self.files.pull_request(incident_id).number
         audit.append(self.store.engine, decision.by, "merge", incident_id, because=decision.explanation)
         try:
-            pull_request = execute.merge_pull_request(self._forge(), number, decision=decision)
+            pull_request = execute.merge_pull_request(self._site(incident_id).repository(), number, decision=decision)
         except (PolicyError, ActionError) as error:
             self.files.escalate(incident_id, f"the approved pull request could not be merged: {error}")
-            return
+            return False
         self.store.put(incident_id, pull_request)
         message = f"pull request {number} is merged, approved by {decision.by}; waiting for the alert to recover"
         self.store.move(incident_id, IncidentStatus.merged, message, commit=pull_request.merge_commit)
+        return True
+
+    def _apply(self, incident_id: str) -> bool:
+        decision, remedy = self.files.required(incident_id, Decision), self.files.proposal(incident_id).remedy
+        platform = self._site(incident_id).platform
+        audit.append(self.store.engine, decision.by, remedy.kind, incident_id, because=decision.explanation)
+        try:
+            if decision.outcome is not Outcome.act or decision.action != remedy.kind:
+                raise ActionError(f"no decision allows {remedy.kind}: {decision.explanation}")
+            if platform is None:
+                raise ActionError("nothing is configured that could carry it out")
+            done = platform.apply(remedy)
+        except ActionError as error:
+            self.files.escalate(incident_id, f"what was approved could not be done: {error}")
+            return False
+        message = f"{'; '.join(c.summary for c in done)}, approved by {decision.by}; waiting for the alert to recover"
+        self.store.move(incident_id, IncidentStatus.merged, message)
+        return True
 
     def withdraw(self, incident_id: str, because: str) -> None:
         """Close the pull request, if it is open, without merging it."""
         pull_request = self.store.latest(incident_id, PullRequest)
         if pull_request is None or pull_request.state is not PullRequestState.open:
             return
-        number = pull_request.number
+        number, forge = pull_request.number, self._site(incident_id).repository()
         audit.append(self.store.engine, "qai-sre", "close_pull_request", incident_id, because=because)
         try:
-            self.store.put(incident_id, execute.close_pull_request(self._forge(), number, because))
+            self.store.put(incident_id, execute.close_pull_request(forge, number, because))
             self.store.note(incident_id, "withdrawn", f"pull request {number} is closed: {because}")
         except ActionError as error:
             self.store.note(incident_id, "problem", f"pull request {number} could not be closed: {error}")
@@ -154,9 +193,31 @@ class IncidentSteps:
         """Hand an incident whose flow failed to a person."""
         self.files.escalate(incident_id, because)
 
-    def _open_pull_request(self, incident_id: str, forge: LocalForge) -> None:
+    def _is_by_hand(self, proposal: Proposal) -> bool:
+        """Whether no code change is needed: then it is done where the service runs, by us or by hand."""
+        return execute.needs_a_person(proposal) is not None
+
+    def _ask(self, incident_id: str) -> None:
+        proposal = self.files.proposal(incident_id)
+        platform = self._site(incident_id).platform
+        if platform is None or not platform.carries_out(proposal.remedy):
+            raise ActionError(str(execute.needs_a_person(proposal)))
+        decision = decide(self.policy, self._request(ActionKind(proposal.remedy.kind), incident_id))
+        self.store.put(incident_id, decision)
+        if decision.outcome is Outcome.refuse:
+            raise PolicyError(decision.explanation)
+        if self._standing(incident_id) is IncidentStatus.investigating:
+            message = f"waits for approval: {proposal.proposed_solution.summary}"
+            self.store.move(incident_id, IncidentStatus.awaiting_approval, message)
+
+    def _request(self, action: ActionKind, incident_id: str) -> ActionRequest:
         incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
-        proposal, base = self.files.proposal(incident_id), self.settings.base_branch
+        return execute.action_request(action, incident, diagnosis, self.files.proposal(incident_id))
+
+    def _open_pull_request(self, incident_id: str) -> None:
+        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
+        proposal, site = self.files.proposal(incident_id), self.sites.of(incident)
+        forge, base = site.repository(), site.base_branch
         opened = execute.opened_before(forge, incident, proposal)
         if opened is not None:
             return self._await_person(incident_id, opened)
@@ -190,10 +251,8 @@ class IncidentSteps:
     def _standing(self, incident_id: str) -> IncidentStatus:
         return self.store.incident(incident_id).status
 
-    def _forge(self) -> LocalForge:
-        if self.forge is None:
-            raise ActionError(NO_REPOSITORY)
-        return self.forge
+    def _site(self, incident_id: str) -> Site:
+        return self.sites.of(self.store.incident(incident_id))
 
 
 def _finding(diagnosis: Diagnosis) -> str:

@@ -30,8 +30,7 @@ def approve(
     Raises:
         PolicyError: the policy refuses, does not count ``by`` among the approvers, or somebody answered already.
     """
-    rule = _rule_for(policy, request)
-    _require_approver(rule, by, roles)
+    rule = authorise(policy, request, by, roles)
     review = forge.review(pull_request.number, Verdict.approved, by)
     explanation = f"{by} approved proposal {proposal.id}; rule {rule.name!r} lets them."
     return Decision(outcome=Outcome.act, action=str(request.action), by=by, explanation=explanation, at=review.at)
@@ -58,7 +57,7 @@ def reject(
         PolicyError: the policy does not count ``by`` among the approvers, or somebody answered already.
     """
     reason = RejectReason(reason)
-    _require_approver(_rule_for(policy, request), by, roles)
+    authorise(policy, request, by, roles)
     review = forge.review(pull_request.number, Verdict.rejected, by)
     return Feedback(
         incident_id=proposal.incident_id,
@@ -71,6 +70,17 @@ def reject(
         true_change=true_change,
         comment=comment,
     )
+
+
+def authorise(policy: Policy, request: ActionRequest, by: str, roles: Sequence[str] = ()) -> Rule:
+    """The rule under which ``by`` may answer what ``request`` asks.
+
+    Raises:
+        PolicyError: the policy refuses it, or leaves the answer to others.
+    """
+    rule = _rule_for(policy, request)
+    _require_approver(rule, by, roles)
+    return rule
 
 
 def _rule_for(policy: Policy, request: ActionRequest) -> Rule:

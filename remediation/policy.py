@@ -26,7 +26,9 @@ class ActionKind(StrEnum):
 
     open_pull_request = "open_pull_request"
     merge = "merge"
+    deploy = "deploy"
     revert_config = "revert_config"
+    rollback_deploy = "rollback_deploy"
     flag_off = "flag_off"
     scale = "scale"
     restart = "restart"

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from data.database import connect, migrate
 from data.errors import ActionError, ConfigError
+from data.lab.repository import BRANCH
 from data.settings import Settings
 from data.sources import Source
 from data.sources.bundle import BundleSource
 from data.store import Store
 from pipelines.answers import Answers
 from pipelines.casefile import CaseFiles
+from pipelines.sites import Site, Sites
 from pipelines.steps import IncidentSteps
+from pipelines.watch import Watch
 from pipelines.worker import Worker
 from remediation.forge import LocalForge
 from remediation.policy import DEFAULT_POLICY, load_policy
 from serving.services import Services
+
+LAB_ENVIRONMENT = "lab"
 
 
 @contextmanager
@@ -33,16 +40,53 @@ def running(settings: Settings) -> Iterator[Services]:
         migrate(engine)
         store = Store(engine)
         files = CaseFiles(store=store, snapshots=settings.state_dir / "incidents")
-        forge, policy = _forge(settings), load_policy(settings.policy or DEFAULT_POLICY)
-        steps = IncidentSteps(settings=settings, files=files, sources=_sources(settings), forge=forge, policy=policy)
-        answers = Answers(files=files, forge=forge, policy=policy)
-        with Worker(settings, store, steps, answers) as worker:
+        sites, policy = build_sites(settings), load_policy(settings.policy or DEFAULT_POLICY)
+        steps = IncidentSteps(settings=settings, files=files, sites=sites, policy=policy)
+        answers = Answers(files=files, sites=sites, policy=policy)
+        with Worker(settings, store, steps, answers) as worker, _watching(settings, sites, store, worker):
             yield Services(settings=settings, store=store, responder=worker)
     finally:
         engine.dispose()
 
 
-def _sources(settings: Settings) -> list[Source]:
+def build_sites(settings: Settings) -> Sites:
+    """The configured environment, and the lab's where there is one."""
+    default = Site(_bundle(settings), _forge(settings.repository, settings.base_branch), settings.base_branch)
+    if settings.lab is None:
+        return Sites(default)
+    from data.lab.lab import Lab
+    from remediation.actions.lab import LabPlatform
+
+    lab = Lab(settings.lab)
+    site = Site([lab.source()], _forge(lab.repository, BRANCH), BRANCH, LabPlatform(lab))
+    return Sites(default, {LAB_ENVIRONMENT: site})
+
+
+@contextmanager
+def _watching(settings: Settings, sites: Sites, store: Store, worker: Worker) -> Iterator[None]:
+    """Keep watch over the lab meanwhile, if that is set."""
+    if settings.watch_s is None or LAB_ENVIRONMENT not in sites.by_environment:
+        yield
+        return
+    watch = Watch(
+        sources=sites.by_environment[LAB_ENVIRONMENT].sources,
+        store=store,
+        handle=worker.handle,
+        environment=LAB_ENVIRONMENT,
+        every_s=settings.watch_s,
+        deadline_s=settings.source_deadline_s,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=watch.run, args=(stop,), name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(settings.source_deadline_s)
+
+
+def _bundle(settings: Settings) -> list[Source]:
     if settings.bundle is None:
         return []
     if not (settings.bundle / "alert.json").is_file():
@@ -50,12 +94,12 @@ def _sources(settings: Settings) -> list[Source]:
     return [BundleSource(settings.bundle, replay=settings.bundle_replay)]
 
 
-def _forge(settings: Settings) -> LocalForge | None:
-    if settings.repository is None:
+def _forge(repository: Path | None, base_branch: str) -> LocalForge | None:
+    if repository is None:
         return None
     try:
-        forge = LocalForge(settings.repository)
-        forge.branch_head(settings.base_branch)
+        forge = LocalForge(repository)
+        forge.branch_head(base_branch)
     except ActionError as error:
         raise ConfigError(f"QAI_REPOSITORY: {error}") from error
     return forge

@@ -17,9 +17,12 @@ from data.telemetry import Telemetry
 
 @dataclass(frozen=True)
 class Request:
-    """What to look for: telemetry between ``start`` and ``as_of`` that could bear on ``alert``."""
+    """What to look for: telemetry between ``start`` and ``as_of`` that could bear on ``alert``.
 
-    alert: Alert
+    Without an alert somebody is keeping watch, and wants whatever there is.
+    """
+
+    alert: Alert | None
     start: datetime
     as_of: datetime
 

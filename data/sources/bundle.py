@@ -70,17 +70,17 @@ class BundleSource:
 
     def collect(self, request: Request) -> Telemetry:
         telemetry = read_telemetry(self._folder)
-        if self._replay:
-            telemetry = self._moved_to(request, telemetry)
+        if self._replay and request.alert is not None:
+            telemetry = self._moved_to(request.alert, telemetry)
         return telemetry.before(request.as_of)
 
-    def _moved_to(self, request: Request, telemetry: Telemetry) -> Telemetry:
-        if request.alert.service not in telemetry.services:
+    def _moved_to(self, alert: Alert, telemetry: Telemetry) -> Telemetry:
+        if alert.service not in telemetry.services:
             raise SourceMalformed(
-                f"the recording in {self._folder.name} holds nothing about {request.alert.service!r}; "
+                f"the recording in {self._folder.name} holds nothing about {alert.service!r}; "
                 f"it knows {', '.join(telemetry.services)}"
             )
-        return shifted(telemetry, request.alert.fired_at - read_alert(self._folder).fired_at)
+        return shifted(telemetry, alert.fired_at - read_alert(self._folder).fired_at)
 
 
 def read_alert(folder: Path) -> Alert:

@@ -20,7 +20,6 @@ from data.domain import (
     Incident,
     IncidentStatus,
     PullRequest,
-    PullRequestState,
 )
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology
 from data.proposal import Proposal
@@ -89,9 +88,9 @@ class IncidentView:
     @property
     def is_waiting(self) -> bool:
         """Whether a person can still approve or reject."""
-        is_open = self.pull_request is not None and self.pull_request.state is PullRequestState.open
-        is_over = self.incident.status in {IncidentStatus.resolved, IncidentStatus.merged}
-        return is_open and self.proposal is not None and self.feedback is None and not is_over
+        waits = self.incident.status is IncidentStatus.awaiting_approval
+        is_open = self.pull_request is None or self.pull_request.state is PullRequestState.open
+        return waits and is_open and self.proposal is not None and self.feedback is None
 
     @cached_property
     def change_rows(self) -> tuple[ChangeRow, ...]:

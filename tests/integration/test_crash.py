@@ -49,7 +49,7 @@ def die_in(settings: Settings, step: str, *, after: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "after"), [("collect", False), ("investigate", True), ("propose", True), ("open_pull_request", True)]
+    ("step", "after"), [("collect", False), ("investigate", True), ("propose", True), ("ask", True)]
 )
 def test_a_killed_process_loses_and_repeats_nothing(
     settings: Settings, start: Any, run_git: Any, step: str, after: bool

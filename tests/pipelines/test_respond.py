@@ -64,8 +64,7 @@ def test_an_alert_opens_joins_or_ends_an_incident(triage: Triage, log: list[str]
 
 
 def test_an_incident_is_carried_to_a_pull_request_and_no_further() -> None:
-    log = log_of(respond, propose=True, open_pull_request=True)
-    assert log == ["collect", "investigate", "propose", "open_pull_request"]
+    assert log_of(respond, propose=True, ask=True) == ["collect", "investigate", "propose", "ask"]
 
 
 def test_without_a_safe_proposal_nothing_is_written() -> None:
@@ -75,4 +74,10 @@ def test_without_a_safe_proposal_nothing_is_written() -> None:
 @pytest.mark.parametrize("verdict", list(IncidentStatus))
 def test_only_an_approval_merges(verdict: IncidentStatus) -> None:
     log = log_of(conclude, verdict=verdict)
-    assert log == ["verdict", "merge" if verdict is IncidentStatus.approved else "withdraw"]
+    assert log == ["verdict", "act" if verdict is IncidentStatus.approved else "withdraw"]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_only_what_was_done_is_deployed(done: bool) -> None:
+    log = log_of(conclude, verdict=IncidentStatus.approved, act=done)
+    assert log == ["verdict", "act", "deploy"][: 3 if done else 2]

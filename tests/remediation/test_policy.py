@@ -40,8 +40,14 @@ def test_the_default_policy_opens_pull_requests_and_asks_for_the_rest():
     assert (opened.outcome, opened.by) == (Outcome.act, "open-pull-request")
     assert decide(default, ask(confidence=0.1)).outcome is Outcome.ask
     assert decide(default, ask(environment=None)).outcome is Outcome.act
-    for action in set(ActionKind) - {ActionKind.open_pull_request}:
+    for action in set(ActionKind) - {ActionKind.open_pull_request, ActionKind.deploy}:
         assert decide(default, ask(action)).outcome is Outcome.ask, action
+
+
+def test_the_default_policy_deploys_nothing_but_the_lab():
+    for environment in ("production", "staging", None):
+        assert decide(load_policy(), ask(ActionKind.deploy, environment=environment)).outcome is Outcome.refuse
+    assert decide(load_policy(), ask(ActionKind.deploy, environment="lab")).outcome is Outcome.act
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""Is something wrong right now, and is it over? Judged from each symptom's own past, without thresholds to set.
+
+Only symptoms are watched: latency, errors and availability, which users feel. Causes (CPU, memory, queues) are
+for the investigation to find: alerting on them as well would wake people for what nobody notices
+(Ewaschuk, "My Philosophy on Alerting"; Site Reliability Engineering, chapter 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
+from models.features import Period, change_scores
+from models.indicators import Kind, direction_of
+
+SYMPTOMS = frozenset({Kind.latency, Kind.error, Kind.availability})
+# The last half minute is compared with what was usual until two minutes ago: a ramp shows in between.
+RECENT = timedelta(seconds=30)
+GUARD = timedelta(minutes=2)
+# How many ordinary variations a symptom must have moved, all of its last samples included.
+ALARM, HELD = 6.0, 4.0
+SAMPLES = 3
+# Users do not feel less than this: half as long again, or two in a hundred more failing.
+LATENCY_SHARE = 0.5
+FAILING_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One series that has left its usual range, in its own unit.
+
+    Attributes:
+        usual, now: its level before, and over the last half minute.
+        limit: what it must come back within; above ``usual`` where a rise harms, below where a fall does.
+        score: how many ordinary variations it moved.
+    """
+
+    key: SeriesKey
+    usual: float
+    now: float
+    limit: float
+    score: float
+
+    @property
+    def rises(self) -> bool:
+        return self.limit >= self.usual
+
+
+def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
+    """The symptoms that have left their usual range and stayed out, worst first; none without enough history."""
+    period = Period(before=as_of - GUARD, onset=as_of - RECENT, end=as_of)
+    scores = change_scores(metrics, period)
+    breaches = []
+    for i in np.flatnonzero(scores.harm >= ALARM):
+        usual, now, scale = float(scores.base[i]), float(scores.now[i]), float(scores.scale[i])
+        towards = _harmful(scores.kinds[i], scores.keys[i])
+        limit = usual + towards * HELD * scale
+        recent = _last(metrics, int(i), as_of)
+        held = len(recent) == SAMPLES and bool(np.all(towards * (recent - limit) > 0))
+        if scores.kinds[i] in SYMPTOMS and held and _is_felt(scores.kinds[i], usual, now):
+            breaches.append(Breach(scores.keys[i], usual, now, limit, float(scores.harm[i])))
+    return tuple(sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key)))
+
+
+def has_recovered(metrics: Metrics, key: SeriesKey, *, limit: float, rises: bool, as_of: datetime) -> bool:
+    """Whether a series that left its usual range is back and has stayed; silence is not recovery."""
+    if key not in metrics.keys:
+        return False
+    recent = _last(metrics, metrics.keys.index(key), as_of, 2 * SAMPLES)
+    if len(recent) < 2 * SAMPLES:
+        return False
+    return bool(np.all(recent <= limit) if rises else np.all(recent >= limit))
+
+
+def _harmful(kind: Kind, key: SeriesKey) -> int:
+    return direction_of(key.metric, key.unit) or (-1 if kind is Kind.availability else 1)
+
+
+def _last(metrics: Metrics, column: int, as_of: datetime, count: int = SAMPLES) -> Floats:
+    """The newest ``count`` samples of a series, of the last minute at most: older ones say nothing about now."""
+    start = int(np.searchsorted(metrics.timestamps, to_datetime64(as_of - 2 * RECENT)))
+    values = metrics.values[start:, column]
+    return np.asarray(values[np.isfinite(values)][-count:])
+
+
+def _is_felt(kind: Kind, usual: float, now: float) -> bool:
+    if kind is Kind.latency:
+        return now >= (1.0 + LATENCY_SHARE) * usual
+    whole = 100.0 if max(abs(usual), abs(now)) > 1.0 else 1.0
+    return abs(now - usual) >= FAILING_SHARE * whole

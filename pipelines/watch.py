@@ -1,0 +1,108 @@
+"""Keep watch: telemetry that leaves its usual range becomes an alert, and its return becomes that alert's recovery.
+
+The watch speaks the same language as any monitor: it stores alerts and hands them to the flow. It remembers
+nothing itself. What is firing is read from the open incidents, so a restart neither repeats nor forgets an alert.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from data.domain import Alert, AlertStatus, IncidentStatus, now
+from data.sources import Request, Source
+from data.store import Store
+from data.telemetry import Metrics, SeriesKey
+from models.detect import Breach, detect, has_recovered
+from pipelines.collect import gather
+
+log = logging.getLogger(__name__)
+
+SOURCE = "watch"
+HISTORY = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Looks at the sources every ``every_s`` seconds; raises at most one new alert a look.
+
+    One at a time, because the first alert's investigation learns who calls whom, and only then can the next be
+    told to belong to the same incident.
+    """
+
+    sources: Sequence[Source]
+    store: Store
+    handle: Callable[[str], None]
+    environment: str | None
+    every_s: float
+    deadline_s: float
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until ``stop`` is set. A look that fails is logged, and the next one is made all the same."""
+        while not stop.wait(self.every_s):
+            try:
+                self.look(now())
+            except Exception:
+                log.exception("the watch could not look; trying again in %g s", self.every_s)
+
+    def look(self, as_of: datetime) -> list[Alert]:
+        """One look; returns the alerts and recoveries it raised."""
+        request = Request(alert=None, start=as_of - HISTORY, as_of=as_of)
+        metrics = gather(request, self.sources, deadline_s=self.deadline_s).metrics
+        firing = self._firing()
+        raised = [recovery(alert, as_of) for alert in firing if _is_over(alert, metrics, as_of)]
+        known = {(alert.service, alert.metric) for alert in firing}
+        fresh = [b for b in detect(metrics, as_of=as_of) if (b.key.service, b.key.metric) not in known]
+        if fresh and not self._is_settling():
+            raised.append(self._alert(fresh[0], as_of))
+        for receipt in self.store.receive([(alert, "") for alert in raised]):
+            self.handle(receipt.key)
+        return raised
+
+    def _alert(self, breach: Breach, as_of: datetime) -> Alert:
+        key = breach.key
+        group = f"{key.service}/{key.metric}/{key.instance}/{as_of.isoformat()}"
+        usual, unit = f"{breach.usual:.3g}", f" {key.unit}" if key.unit else ""
+        return Alert(
+            id=group,
+            source=SOURCE,
+            service=key.service,
+            title=f"{key.service} {key.metric} is {breach.now:.3g}{unit}, usually {usual}{unit}",
+            fired_at=as_of,
+            group=group,
+            metric=key.metric,
+            value=breach.now,
+            threshold=breach.limit,
+            environment=self.environment,
+            extra={"instance": key.instance, "unit": key.unit, "usual": breach.usual, "rises": breach.rises},
+        )
+
+    def _firing(self) -> list[Alert]:
+        """What the watch itself raised and has not yet seen recover."""
+        alerts: dict[str, Alert] = {}
+        for incident in self.store.incidents(set(IncidentStatus) - {IncidentStatus.resolved}):
+            alerts |= {alert.group: alert for alert in incident.alerts if alert.source == SOURCE}
+        return [alert for alert in alerts.values() if alert.status is AlertStatus.firing]
+
+    def _is_settling(self) -> bool:
+        """Whether an incident is still being investigated: its alerts' neighbours are not yet known."""
+        unsettled = (IncidentStatus.open, IncidentStatus.investigating)
+        return self.store.backlog() > 0 or bool(self.store.incidents(unsettled))
+
+
+def recovery(alert: Alert, at: datetime) -> Alert:
+    """The notification that ends ``alert``."""
+    return alert.model_copy(
+        update={"status": AlertStatus.resolved, "fired_at": at, "title": f"{alert.service} {alert.metric} is as usual"}
+    )
+
+
+def _is_over(alert: Alert, metrics: Metrics, as_of: datetime) -> bool:
+    if alert.metric is None or alert.threshold is None:
+        return False
+    key = SeriesKey(alert.service, alert.metric, alert.extra.get("instance", ""), alert.extra.get("unit", ""))
+    rises = bool(alert.extra.get("rises", True))
+    return has_recovered(metrics, key, limit=alert.threshold, rises=rises, as_of=as_of)

@@ -1,0 +1,86 @@
+"""Detection on small planted series: 5-second samples, twenty minutes, one thing wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from data.telemetry import Metrics, SeriesKey
+from models.detect import detect, has_recovered
+
+END = datetime(2026, 3, 2, 3, 20, tzinfo=UTC)
+LATENCY = SeriesKey("checkout", "http_server_duration_p95_ms")
+ERRORS = SeriesKey("checkout", "http_server_error_ratio")
+SUCCESS = SeriesKey("checkout", "success_rate_pct")
+CPU = SeriesKey("checkout", "process_cpu_utilization")
+
+
+def series(
+    key: SeriesKey, usual: float, noise: float, last: float | None = None, for_s: int = 60, seed: int = 0
+) -> Metrics:
+    """Twenty minutes of ``usual`` with noise; the last ``for_s`` seconds at ``last``."""
+    count = 240
+    values = usual + noise * np.random.default_rng(seed).standard_normal((count, 1))
+    if last is not None:
+        values[-for_s // 5 :] += last - usual
+    start = np.datetime64(END.replace(tzinfo=None), "us")
+    times = start - np.timedelta64(5_000_000, "us") * np.arange(count)[::-1]
+    return Metrics(times.astype("datetime64[us]"), (key,), values)
+
+
+@pytest.mark.parametrize(
+    ("key", "usual", "noise", "now"),
+    [(LATENCY, 90, 8, 300), (ERRORS, 0.0, 0.0, 0.3), (ERRORS, 0.01, 0.003, 0.2), (SUCCESS, 99.8, 0.1, 80.0)],
+)
+def test_a_symptom_that_leaves_its_range_and_stays_out_is_found(
+    key: SeriesKey, usual: float, noise: float, now: float
+) -> None:
+    [breach] = detect(series(key, usual, noise, now), as_of=END)
+    assert breach.key == key
+    assert breach.usual == pytest.approx(usual, abs=3 * noise + 1e-9)
+    assert breach.rises is (now > usual)
+
+
+@pytest.mark.parametrize(
+    ("key", "usual", "noise", "now", "for_s"),
+    [
+        (LATENCY, 90, 8, None, 60),
+        (LATENCY, 90, 8, 120, 60),  # more than usual, but not felt
+        (LATENCY, 90, 8, 900, 5),  # one sample
+        (LATENCY, 90, 8, 20, 60),  # faster harms nobody
+        (ERRORS, 0.0, 0.0, 0.005, 60),  # one in two hundred
+        (CPU, 0.1, 0.01, 0.9, 60),  # a cause, not a symptom
+    ],
+)
+def test_what_nobody_feels_raises_nothing(
+    key: SeriesKey, usual: float, noise: float, now: float | None, for_s: int
+) -> None:
+    assert detect(series(key, usual, noise, now, for_s), as_of=END) == ()
+
+
+def test_an_hour_of_noise_raises_nothing() -> None:
+    for seed in range(200):
+        assert detect(series(LATENCY, 90, 25, seed=seed), as_of=END) == ()
+
+
+def test_the_worst_comes_first_and_names_do_not_matter() -> None:
+    one, two = series(LATENCY, 90, 8, 200), series(SeriesKey("web", "latency_p99"), 100, 8, 2000, seed=1)
+    both = one.joined(two)
+    assert [b.key.service for b in detect(both, as_of=END)] == ["web", "checkout"]
+
+
+def test_nothing_is_said_without_history() -> None:
+    assert detect(Metrics.empty(), as_of=END) == ()
+    short = series(LATENCY, 90, 8, 900)
+    assert detect(short.select([0]).before(END - timedelta(minutes=19)), as_of=END - timedelta(minutes=19)) == ()
+
+
+def test_back_in_range_for_half_a_minute_is_recovery_and_silence_is_not() -> None:
+    [breach] = detect(series(LATENCY, 90, 8, 300), as_of=END)
+    healthy, ill = series(LATENCY, 90, 8), series(LATENCY, 90, 8, 300, for_s=10)
+    assert has_recovered(healthy, LATENCY, limit=breach.limit, rises=True, as_of=END)
+    assert not has_recovered(ill, LATENCY, limit=breach.limit, rises=True, as_of=END)
+    assert not has_recovered(healthy, ERRORS, limit=breach.limit, rises=True, as_of=END)
+    assert not has_recovered(healthy, LATENCY, limit=breach.limit, rises=True, as_of=END + timedelta(minutes=5))
