@@ -20,6 +20,7 @@ from data.domain import (
     Incident,
     IncidentStatus,
     PullRequest,
+    PullRequestState,
 )
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology
 from data.proposal import Proposal
