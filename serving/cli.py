@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "Start the control plane: webhooks, API, Nexus and the durable flow.",
     "diagnose": "Rank root causes and guilty changes for recorded incidents.",
     "data": "Make incidents whose cause is known, to learn from.",
+    "lab": "A small real shop to break: start it, load it, break it, heal it.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
     "login": "Print a one-time link that signs you in to Nexus.",
     "verify-audit": "Check that the audit log has not been rewritten.",

@@ -102,9 +102,8 @@ def revert(repository: Path, commit: str) -> str | None:
     try:
         git(repository, *person, "revert", "--no-edit", commit)
     except StoreError:
-        empty = not git(repository, "status", "--porcelain", "--untracked-files=no").strip()
-        git(repository, *person, "revert", "--skip" if empty else "--abort")
-        if not empty:
+        if (repository / ".git" / "REVERT_HEAD").exists():
+            git(repository, "revert", "--abort")
             raise
-        return None
+        return None  # there was nothing to undo
     return git(repository, "rev-parse", "HEAD").strip()

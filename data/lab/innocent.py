@@ -1,4 +1,4 @@
-"""Harmless commits to deploy around a fault: whose each is, and its message. The patches are in ``commits/innocent``."""
+"""Harmless commits to deploy around a fault: whose each is, and its message. Patches are in ``commits/innocent``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INNOCENT: Mapping[str, tuple[str, str]] = {
     "inventory-message": ("inventory", "inventory: say sold out rather than out of stock"),
     "inventory-ledger-note": ("inventory", "inventory: say where stock levels come from"),
     "payment-log-currency": ("payment", "payment: log the currency with the amount"),
-    "payment-comment": ("payment", "payment: note where the gateway's timeout comes from"),
+    "payment-comment": ("payment", "payment: note how long the gateway's contract runs"),
     "recommendation-picks": ("recommendation", "recommendation: five picks fit a phone better"),
     "recommendation-entries": ("recommendation", "recommendation: keep at most 500 entries"),
 }

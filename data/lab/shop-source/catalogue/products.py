@@ -5,7 +5,7 @@ import threading
 
 CATEGORIES = ("kitchen", "garden", "office", "toys", "books", "sports", "music", "travel")
 COUNT = 400
-PAGE = 30
+PAGE = 48
 
 
 class Products:
