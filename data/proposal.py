@@ -90,6 +90,14 @@ class RevertConfig(Noun):
     service: str | None = None
 
 
+class RollbackDeploy(Noun):
+    """Put back the version that ran before a deploy whose commit is not known. For a person: no code carries it out."""
+
+    kind: Literal["rollback_deploy"] = "rollback_deploy"
+    change_id: str
+    service: str | None = None
+
+
 class FlagOff(Noun):
     """Return a feature flag to its state before the incident."""
 
@@ -114,7 +122,9 @@ class Restart(Noun):
     reason: str
 
 
-Remedy = Annotated[RevertCommit | RevertConfig | FlagOff | Scale | Restart, Field(discriminator="kind")]
+Remedy = Annotated[
+    RevertCommit | RevertConfig | RollbackDeploy | FlagOff | Scale | Restart, Field(discriminator="kind")
+]
 
 
 class Proposal(Noun):

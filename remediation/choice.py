@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from data.domain import Candidate, Change, ChangeCandidate, ChangeKind, Diagnosis, Evidence, EvidenceKind
 from data.errors import ProposalError
-from data.proposal import FlagOff, Remedy, Restart, RevertCommit, RevertConfig, Scale
+from data.proposal import FlagOff, Remedy, Restart, RevertCommit, RevertConfig, RollbackDeploy, Scale
 from remediation.readings import Reading, reading_of
 from remediation.text import plain
 
@@ -104,7 +104,7 @@ def _remedy_for(change: Change) -> tuple[Remedy, str]:
         return RevertConfig(change_id=change.id, service=change.service), "a configuration change is blamed"
     if change.kind is ChangeKind.deploy:
         rule = "a deploy whose commit is not known is blamed, so it is rolled back to the version before"
-        return RevertConfig(change_id=change.id, service=change.service), rule
+        return RollbackDeploy(change_id=change.id, service=change.service), rule
     named = plain(change.id, 80)
     if change.kind is ChangeKind.commit:
         raise ProposalError(f"the blamed commit {named!r} has no usable id; find it and revert it by hand")
@@ -124,15 +124,15 @@ def _relieve(candidate: Candidate, diagnosis: Diagnosis) -> Choice:
     saturated = [r for r in risen if _is(r, _SATURATION) and not _is(r, _NOT_DEMAND)]
     leaking = [r.evidence for r in risen if _is(r, _LEAKING)]
     leaking += [e.id for e in own if e.kind is EvidenceKind.log and _EXHAUSTED.search(e.summary)]
-    service = candidate.service
+    service, unblamed = candidate.service, diagnosis.no_change_evidence[:1]
     if leaking and not demand:
         rule = "memory or another held resource ran up while demand did not, and no change explains it"
-        return Choice(Restart(service=service, reason=rule), rule, confidence, tuple(leaking), candidate)
+        return Choice(Restart(service=service, reason=rule), rule, confidence, (*leaking, *unblamed), candidate)
     if demand or saturated:
         rule = "demand rose" if demand else "a resource ran to saturation"
         rule += " and no change explains it, so capacity is added"
         cited = tuple(dict.fromkeys(r.evidence for r in (*demand, *saturated)))
-        return Choice(Scale(service=service, reason=rule), rule, confidence, cited, candidate)
+        return Choice(Scale(service=service, reason=rule), rule, confidence, (*cited, *unblamed), candidate)
     raise ProposalError(
         f"{service} is the likeliest cause, but no change is blamed and nothing seen of it (no rise in demand, "
         "saturation or held resources) says what would help; a person has to decide"

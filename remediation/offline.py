@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from data.domain import Candidate, Change, Diagnosis, Evidence, EvidenceKind, Incident
 from data.proposal import (
@@ -53,23 +54,35 @@ def alternatives(diagnosis: Diagnosis, changes: Sequence[Change] = (), *, blamed
 
 
 def _analysis(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change], choice: Choice) -> RootCauseAnalysis:
-    cause = _cause(diagnosis, choice)
-    others = alternatives(diagnosis, changes, blamed=choice.change.id if choice.change else None)
-    seen = [_sentence(item.summary, item.id) for item in _supporting(diagnosis, choice)]
-    details = [
-        cause,
-        "What was seen: " + " ".join(seen) if seen else "No single observation stands out.",
-        "What else it could be: "
-        + ("; ".join(others) if others else "nothing else reaches a probability of 0.05")
-        + ".",
-        "What could not be seen: " + (_joined(diagnosis.unseen) or "nothing is known to be missing."),
-    ]
     return RootCauseAnalysis(
-        summary=cause,
-        details="\n".join(details),
+        summary=_cause(diagnosis, choice),
+        details="\n".join(_details(diagnosis, changes, choice)),
         confidence_score=choice.confidence,
         factors_contributing=_factors(diagnosis, choice),
     )
+
+
+def _details(diagnosis: Diagnosis, changes: Sequence[Change], choice: Choice) -> Iterator[str]:
+    """What the summary does not say, a line for each question, in short sentences that cite."""
+    supporting = _supporting(diagnosis, choice)
+    reasons = [item for item in supporting if item.kind is EvidenceKind.change]
+    seen = [item for item in supporting if item.kind is not EvidenceKind.change]
+    yield _line("What was seen", seen) or "No single observation stands out."
+    about = "the change" if choice.change else "no change"
+    favour, against = [r for r in reasons if not _against(r)], [r for r in reasons if _against(r)]
+    yield from filter(None, (_line(f"What speaks for {about}", favour), _line("What speaks against it", against)))
+    others = alternatives(diagnosis, changes, blamed=choice.change.id if choice.change else None)
+    yield "What else it could be: " + (". ".join(others) or "nothing else reaches a probability of 0.05") + "."
+    yield "What could not be seen: " + (_joined(diagnosis.unseen) or "nothing is known to be missing.")
+
+
+def _line(heading: str, items: Sequence[Evidence]) -> str:
+    return f"{heading}: " + " ".join(_sentence(item.summary, item.id) for item in items) if items else ""
+
+
+def _against(reason: Evidence) -> bool:
+    """Whether a reason weighs against its change; each ends with its weight, such as ``(-0.9)``."""
+    return bool(re.search(r"\(-\d[\d.]*\)$", reason.summary))
 
 
 def _cause(diagnosis: Diagnosis, choice: Choice) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.proposal import FlagOff, Restart, RevertCommit, RevertConfig, Scale, SolutionType
+from data.proposal import FlagOff, Restart, RevertCommit, RevertConfig, RollbackDeploy, Scale, SolutionType
 from remediation.choice import Choice
 from remediation.text import plain
 
@@ -27,7 +27,9 @@ def of(choice: Choice) -> Wording:
         case RevertCommit():
             return _revert_commit(choice, choice.remedy)
         case RevertConfig():
-            return _revert_config(choice, choice.remedy)
+            return _revert_config(choice.remedy)
+        case RollbackDeploy():
+            return _rollback_deploy(choice, choice.remedy)
         case FlagOff():
             return _flag_off(choice.remedy)
         case Scale():
@@ -50,19 +52,23 @@ def _revert_commit(choice: Choice, remedy: RevertCommit) -> Wording:
     )
 
 
-def _revert_config(choice: Choice, remedy: RevertConfig) -> Wording:
+def _rollback_deploy(choice: Choice, remedy: RollbackDeploy) -> Wording:
     of_service = f" of {plain(remedy.service, 80)}" if remedy.service else ""
     change = plain(remedy.change_id, 80)
-    if choice.change is not None and choice.change.kind == "deploy":
-        version = f" (version {plain(choice.change.version, 60)})" if choice.change.version else ""
-        return Wording(
-            type=SolutionType.rollback,
-            summary=f"Roll back deploy {change}{version}{of_service} to the version before it.",
-            rollback=f"Deploy the version of {change} again.",
-            risk="All of that deploy is lost, not only the faulty part; check that no data migration forbids it.",
-            check=f"All instances{of_service} run the version from before {change}.",
-            follow_up="Record the commit with each deploy, so that the commit alone can be reverted.",
-        )
+    version = f" (version {plain(choice.change.version, 60)})" if choice.change and choice.change.version else ""
+    return Wording(
+        type=SolutionType.rollback,
+        summary=f"Roll back deploy {change}{version}{of_service} to the version before it.",
+        rollback=f"Deploy the version of {change} again.",
+        risk="All of that deploy is lost, not only the faulty part; check that no data migration forbids it.",
+        check=f"All instances{of_service} run the version from before {change}.",
+        follow_up="Record the commit with each deploy, so that the commit alone can be reverted.",
+    )
+
+
+def _revert_config(remedy: RevertConfig) -> Wording:
+    of_service = f" of {plain(remedy.service, 80)}" if remedy.service else ""
+    change = plain(remedy.change_id, 80)
     return Wording(
         type=SolutionType.config_change,
         summary=f"Put configuration change {change}{of_service} back to its former value.",

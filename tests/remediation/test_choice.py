@@ -33,8 +33,8 @@ def test_a_blamed_commit_is_reverted(diagnosis_for, change_of):
     ("kind", "more", "remedy"),
     [
         (ChangeKind.deploy, {"commit": COMMIT}, "revert_commit"),
-        (ChangeKind.deploy, {"version": "v12"}, "revert_config"),
-        (ChangeKind.deploy, {"commit": "--exec=evil"}, "revert_config"),
+        (ChangeKind.deploy, {"version": "v12"}, "rollback_deploy"),
+        (ChangeKind.deploy, {"commit": "--exec=evil"}, "rollback_deploy"),
         (ChangeKind.config, {}, "revert_config"),
         (ChangeKind.config, {"commit": COMMIT}, "revert_commit"),
         (ChangeKind.flag, {}, "flag_off"),

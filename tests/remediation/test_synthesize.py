@@ -33,6 +33,35 @@ def test_every_part_of_a_proposal_is_there(proposal):
     assert proposal.additional_recommendations
 
 
+def test_details_add_to_the_summary_and_repeat_nothing_of_it(incident, diagnosis_for, change_of):
+    against = Evidence(id="c8", kind=EvidenceKind.change, summary="its diff only adds (-0.9)", source="changes")
+    diagnosis = diagnosis_for(COMMIT, "b" * 40, evidence=(against,))
+    lead = diagnosis.changes[0].model_copy(update={"evidence": ("c1", "c8")})
+    diagnosis = diagnosis.model_copy(update={"changes": (lead, *diagnosis.changes[1:]), "no_change_evidence": ("c2",)})
+    analysis = synthesize(incident, diagnosis, [change_of(COMMIT), change_of("b" * 40)]).root_cause_analysis
+    assert analysis.summary not in analysis.details
+    assert not any(part and part in analysis.details for part in analysis.summary.split(". "))
+    assert [line.split(":")[0] for line in analysis.details.splitlines()] == [
+        "What was seen",
+        "What speaks for the change",
+        "What speaks against it",
+        "What else it could be",
+        "What could not be seen",
+    ]
+    assert "its diff only adds (-0.9) [c8]." in analysis.details
+    assert "no recorded change did it (probability 0.10) [c2]" in analysis.details
+
+
+def test_capacity_is_added_citing_why_no_change_is_blamed(incident, diagnosis_for):
+    rose = Evidence(id="q1", kind=EvidenceKind.metric, summary="requests rose", source="b", service="checkout",
+                    detail={"metric": "requests_per_sec", "base": 100.0, "now": 900.0})  # fmt: skip
+    none = Evidence(id="n1", kind=EvidenceKind.change, summary="requests rose at the entry (+2.8)", source="changes")
+    diagnosis = diagnosis_for(evidence=(rose, none)).model_copy(update={"no_change_evidence": ("n1",)})
+    assert "no change explains it, so capacity is added [q1] [n1]" in (
+        synthesize(incident, diagnosis, []).root_cause_analysis.summary
+    )
+
+
 def test_confidence_is_the_models_own(proposal, diagnosis_for):
     expected = diagnosis_for(COMMIT, "b" * 40).changes[0].probability
     assert proposal.root_cause_analysis.confidence_score == expected
@@ -58,7 +87,8 @@ def test_other_remedies_speak_for_themselves(incident, diagnosis_for, change_of,
     solution = proposal.proposed_solution
     assert solution.type is (SolutionType.rollback if kind is ChangeKind.deploy else SolutionType.config_change)
     assert "ch-1" in solution.rollback_instructions
-    assert solution.configuration_changes[0].key == "ch-1"
+    settings = [change.key for change in solution.configuration_changes]
+    assert settings == ([] if kind is ChangeKind.deploy else ["ch-1"])
 
 
 def test_text_from_outside_cannot_pose_as_a_citation(incident, diagnosis_for, change_of):
