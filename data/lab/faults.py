@@ -128,10 +128,10 @@ _CODE = (
     Fault(
         "retry-storm",
         FaultKind.code,
-        "cart gives catalogue 4 ms to price a basket and asks up to 25 times without a pause",
-        ("cart",),
-        (_LATENCY, "http_client_errors_per_second{peer=catalogue}"),
-        BadCommit("cart", "cart: do not wait long for prices"),
+        "payment gives the gateway 45 ms and asks up to 12 times without a pause, so that it is asked twice as often",
+        ("payment",),
+        (_LATENCY, "http_client_errors_per_second{peer=gateway}"),
+        BadCommit("payment", "payment: ask the gateway again when it is slow"),
     ),
     Fault(
         "memory-leak",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-MEMORY_MB = 160
+MEMORY_MB = 96
 _PAGE_MB = resource.getpagesize() / 2**20
 
 

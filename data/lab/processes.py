@@ -113,10 +113,11 @@ class Processes:
         """Stop every process of this lab, also those a crash left unrecorded; returns how many there were."""
         recorded = self.all()
         self.stop([path.stem for path in self._folder.glob("*.json")])
-        strays = self.strays()
+        strays = [Process("", pid, _started(pid), "") for pid in self.strays()]
         for stray in strays:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(stray, signal.SIGKILL)
+                os.kill(stray.pid, signal.SIGKILL)
+        _await_end(strays, _STOP_DEADLINE_S)
         return len(recorded) + len(strays)
 
     def strays(self) -> list[int]:

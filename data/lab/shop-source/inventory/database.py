@@ -10,6 +10,7 @@ from common.settings import settings
 from inventory import schema
 
 BUSY_TIMEOUT_S = 3.0
+PAGE_BYTES = 4096
 
 
 class Database:
@@ -34,8 +35,8 @@ class Database:
         """
         with self._pool.connection() as connection, self._statement(sql), connection:
             # SQLite itself refuses to grow beyond what is left of the volume.
-            left = max(1, self._capacity() - self._used() + self._path.stat().st_size)
-            connection.execute(f"PRAGMA max_page_count = {left // 4096}")
+            left = self._capacity() - self._used() + self._path.stat().st_size
+            connection.execute(f"PRAGMA max_page_count = {max(1, left // PAGE_BYTES)}")
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(sql, rows)
 
