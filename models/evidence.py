@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from data.domain import Candidate, ChangeCandidate, Evidence, EvidenceKind
+from data.domain import Alert, Candidate, ChangeCandidate, Evidence, EvidenceKind
 from data.topology import ServiceGraph
-from models.base import Finding, strongest
+from models.base import Channel, Finding, strongest
 from models.changes import ChangeRanking, Symptom
 from models.features import Period
+from models.indicators import Kind, kind_of
 from models.ranking import Ranking
 from models.sentences import MetricBlock, metric_findings
 
 MAX_CANDIDATES = 20
 MAX_CITED = 60
+# How much of its strength a kind of sign keeps when a person is to be told first what explains latency or errors.
+LESS_TELLING = 0.5
+TELLING = {
+    **dict.fromkeys((Channel.latency, Channel.errors, Channel.own_time, Channel.gap, Channel.error_origin), 1.0),
+    **dict.fromkeys((Channel.new_logs, Channel.blame), 1.0),
+    Channel.saturation: 0.8,
+}
 # The leading candidates cite this many observations each, the others fewer: changes need room in the ledger too.
 EACH, EACH_OTHER, LEADING = 4, 2, 5
 
@@ -55,30 +63,44 @@ def candidates_from(
     findings: Sequence[Finding],
     period: Period,
     graph: ServiceGraph,
-    alerting: str,
+    alert: Alert,
     ledger: Ledger,
 ) -> tuple[Candidate, ...]:
-    """The ranked services that evidence supports, each citing what moved it most.
+    """The ranked services that evidence supports, each citing what moved it most, the most telling of that first.
 
-    A service whose evidence no longer fits the ledger is left out, rather than listed without any.
+    ``indicator`` is what moved it most, whether or not a person is told of it first. A service whose evidence no
+    longer fits the ledger is left out, rather than listed without any.
     """
     leaders = list(ranking.probabilities)[:MAX_CANDIDATES]
     behind = _behind(leaders, ranking, blocks, findings, period)
     candidates = []
     for service in leaders:
-        cited = [(f, ledger.cite(f)) for f in behind[service]]
-        ids = tuple(id_ for _, id_ in cited if id_)
+        cited = {id_: f for _, f in _most_telling_first(behind[service], alert) if (id_ := ledger.cite(f))}
+        ids = tuple(cited)
         if ids:
             candidates.append(
                 Candidate(
                     service=service,
                     probability=ranking.probabilities[service],
-                    indicator=next((f.indicator for f, id_ in cited if id_ and f.indicator), None),
+                    indicator=next(
+                        (f.indicator for _, f in behind[service] if f in cited.values() and f.indicator), None
+                    ),
                     evidence=ids,
-                    path=graph.path(service, alerting),
+                    path=graph.path(service, alert.service),
                 )
             )
     return tuple(candidates)
+
+
+def _most_telling_first(behind: Sequence[tuple[float, Finding]], alert: Alert) -> list[tuple[float, Finding]]:
+    """Of like strength, what users feel comes before what machines do, where users' trouble raised the alert.
+
+    That a call waits 300 ms explains slow pages to whoever is woken by them; that a processor is busy has yet to be
+    tied to them. It leads all the same where it is stronger by far.
+    """
+    if kind_of(alert.metric or alert.title) not in (Kind.latency, Kind.error, Kind.availability):
+        return list(behind)
+    return sorted(behind, key=lambda pair: -pair[0] * TELLING.get(pair[1].channel, LESS_TELLING))
 
 
 def change_candidates(ranked: ChangeRanking, ledger: Ledger) -> tuple[tuple[ChangeCandidate, ...], tuple[str, ...]]:
@@ -124,8 +146,8 @@ def symptoms_from(
 
 def _behind(
     leaders: list[str], ranking: Ranking, blocks: Sequence[MetricBlock], findings: Sequence[Finding], period: Period
-) -> dict[str, list[Finding]]:
-    """The findings behind each leader, those that gave most to its score first."""
+) -> dict[str, list[tuple[float, Finding]]]:
+    """What each leader's findings gave to its score, those that gave most first."""
     everything = [*findings, *(f for block in blocks for f in metric_findings(block, period, leaders))]
     weighed: dict[str, list[tuple[float, Finding]]] = defaultdict(list)
     nth: Counter[tuple[str, str]] = Counter()
@@ -136,6 +158,6 @@ def _behind(
             # A channel's second sign repeats its first: half the weight, then a third, and so on.
             weighed[finding.service].append((gave / nth[finding.service, finding.channel], finding))
     return {
-        s: [f for _, f in sorted(weighed[s], key=lambda pair: -pair[0])][: EACH if i < LEADING else EACH_OTHER]
+        s: sorted(weighed[s], key=lambda pair: -pair[0])[: EACH if i < LEADING else EACH_OTHER]
         for i, s in enumerate(leaders)
     }

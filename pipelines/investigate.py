@@ -56,7 +56,7 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     changes = rank_changes(seen.changes, ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms))
 
     ledger = Ledger()
-    candidates = candidates_from(ranking, blocks, findings, period, graph, alert.service, ledger)
+    candidates = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)
     blamed, unblamed = change_candidates(changes, ledger)
     anomaly = anomaly_score(alert.service, blocks, findings)
     source = candidates[0].service if candidates else alert.service

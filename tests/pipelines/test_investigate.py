@@ -277,3 +277,20 @@ def test_no_change_keeps_its_evidence_among_many_services_and_changes() -> None:
     diagnosis = investigate(alert(service="s00"), many)
     assert diagnosis.no_change_evidence
     assert all(candidate.evidence for candidate in diagnosis.candidates)
+
+
+@pytest.mark.parametrize(
+    ("watched", "first"),
+    [("latency_p99_ms", "latency_p99_ms of db rose"), ("cpu_utilization", "cpu_utilization of db")],
+)
+def test_the_first_sentence_is_about_what_users_feel_where_that_raised_the_alert(watched: str, first: str) -> None:
+    """The processor's sign is as strong as the latency's; which is told first depends on what the alert is about."""
+    table = metrics("db", "cpu")
+    alone = Telemetry(metrics=table, graph=ServiceGraph([("web", "db")]))
+    diagnosis = investigate(alert(metric=watched), alone)
+    assert leader(diagnosis) == "db"
+    lead = diagnosis.candidates[0]
+    kinds = [item.summary for item in diagnosis.cited(lead.evidence)]
+    assert any("cpu_utilization" in text for text in kinds)
+    assert any("latency_p99_ms" in text for text in kinds)
+    assert kinds[0].startswith(first)
