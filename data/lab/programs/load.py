@@ -32,7 +32,7 @@ _JOURNEYS = ((40, 2, False, False), (15, 1, True, False), (45, 1, True, True))
 
 def daily(phase: float) -> float:
     """Arrivals at ``phase`` of the day (0 is midnight) against their mean: low before dawn, high in the evening."""
-    return 1 + 0.22 * math.sin(2 * math.pi * (phase - 0.40)) + 0.08 * math.sin(4 * math.pi * (phase - 0.30))
+    return 1 + 0.25 * math.sin(2 * math.pi * (phase - 0.45)) + 0.07 * math.sin(4 * math.pi * (phase - 0.65))
 
 
 class Control:
