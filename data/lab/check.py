@@ -1,7 +1,7 @@
 """Does every fault show, and go away? ``python -m data.lab.check STATE_DIR [FAULT...]`` tries them one by one.
 
 For each fault: its culprit's own indicators and what customers see, before it, while it is in and after it was
-undone. A row of a Markdown table each, the indicator that moved most first. Takes a little over a minute a fault.
+undone. A row of a Markdown table each, the indicator that moved most first. Takes a little under a minute a fault.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _FLOORS = {"ratio": 0.02, "utilization": 0.05, "per_second": 0.05, "ms": 5.0, "m
 class Pace:
     """Seconds: of calm before, with the fault in, and after; of each, the first ``settle_s`` are not looked at."""
 
-    before_s: float = 10.0
-    during_s: float = 26.0
-    after_s: float = 22.0
-    settle_s: float = 10.0
+    before_s: float = 8.0
+    during_s: float = 22.0
+    after_s: float = 18.0
+    settle_s: float = 9.0
 
 
 @dataclass(frozen=True)

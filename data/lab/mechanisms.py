@@ -20,6 +20,8 @@ from data.lab.truth import Truth
 if TYPE_CHECKING:
     from data.lab.faults import Fault
 
+# What a request under way at this moment may hold, and give back.
+_SLACK_MB = 0.5
 _COMMITS = Path(__file__).with_name("commits")
 
 
@@ -122,7 +124,7 @@ class MemoryPressure:
 
     def inject(self, lab: Lab, fault: Fault, delay_s: float) -> Sequence[str]:
         pid = lab.process_of(self.service).pid
-        if not limit_memory(pid, memory_in_use_mb(pid)):
+        if not limit_memory(pid, memory_in_use_mb(pid) - _SLACK_MB):
             raise ActionError("this system cannot limit another process' memory (Linux can)")
         return ()
 

@@ -255,3 +255,17 @@ def test_a_service_that_cannot_start_says_why_and_the_old_one_goes_on(lab: Lab) 
         assert order(lab)["cents"] > 0
     finally:
         git(lab.repository, "reset", "--quiet", "--hard", head)
+
+
+def test_two_faults_can_be_in_at_once_and_go_one_by_one(lab: Lab) -> None:
+    first, second = lab.break_("bad-url", innocent=0), lab.break_("network-delay", innocent=0)
+    assert {truth.fault for truth in lab.truths()} == {"bad-url", "network-delay"}
+    lab.heal(first)
+    assert lab.truths() == (second,)
+    since = now()
+    order(lab)
+    eventually(lambda: len(calls(lab, since, "checkout", "inventory")))
+    assert calls(lab, since, "checkout", "inventory")["duration_ms"].min() > 250
+    lab.heal(second)
+    lab.heal(second)  # twice is harmless
+    assert lab.truths() == ()

@@ -57,7 +57,8 @@ def encoded(answer, headers):
     content = json.dumps(answer).encode()
     if len(content) <= _LARGE_BYTES or "deflate" not in headers.get("accept-encoding", ""):
         return {}, content
-    return {"Content-Encoding": "deflate"}, zlib.compress(content)
+    packer = zlib.compressobj(memLevel=zlib.DEF_MEM_LEVEL + 1)
+    return {"Content-Encoding": "deflate"}, packer.compress(content) + packer.flush()
 
 
 def _observed(operation, handler, values, headers, accepted_ns):

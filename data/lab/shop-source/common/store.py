@@ -6,7 +6,7 @@ import time
 
 from common import environment
 
-RETENTION_S = 2 * 3600
+RETENTION_S = 3600
 MOST_ROWS = 600_000
 _TRIM_EVERY_S = 60.0
 
