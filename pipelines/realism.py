@@ -7,15 +7,20 @@ that the field compares with and :mod:`models.baselines` does not have.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pandas as pd
 
-from data.datasets import Case
+from data.datasets import Case, load
+from data.datasets.synthetic import synthesize
 from data.domain import Alert
+from data.errors import InputError
 from data.telemetry import Floats, Telemetry, to_datetime64
 from models.baselines import BASELINES, LOOK_BACK
 from models.metrics import ac_at_k, avg_at_k
@@ -64,6 +69,99 @@ SIMPLE: dict[str, Scorer] = {
     "robust": robust,
     "random_walk": random_walk,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One set of cases, measured: a table of series, one of how trouble spread, one of ranks. See the functions."""
+
+    series: pd.DataFrame
+    spread: pd.DataFrame
+    ranks: pd.DataFrame
+
+
+def measure(cases: Iterable[Case], kind_of: Callable[[Case], str] = lambda case: case.system) -> Measured:
+    """Everything about ``cases`` in one pass: recordings may be too large to be held together."""
+    parts: list[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]] = []
+    for case in cases:
+        one = [case]
+        parts.append((shape_of_series(one), propagation(one), rank_by_kind(one, SIMPLE, kind_of)))
+    columns = [pd.concat([part[i] for part in parts if len(part[i])], ignore_index=True) for i in range(3)]
+    return Measured(*columns)
+
+
+def synthetic_cases(count: int, services: tuple[int, int] = (5, 20), seed: int = 0) -> Iterator[Case]:
+    """The same incidents as ``qai-sre data synthesize`` writes."""
+    return (synthesize((seed, number), services=services) for number in range(count))
+
+
+def kind_of_made(case: Case) -> str:
+    """The kind of a made incident, all pairs of faults counted as one kind."""
+    kind = str(getattr(case.truth(), "kind", case.system))
+    return "two at once" if "+" in kind else kind
+
+
+def public_cases(folder: Path, most: int = 100) -> dict[str, Iterator[Case]]:
+    """The public data sets found below ``folder``, at most ``most`` cases of each."""
+    found: dict[str, Iterator[Case]] = {}
+    for name in ("petshop", "nezha", "rcd", "dycause"):
+        try:
+            found[name] = islice(load(name, folder), most)
+        except InputError:
+            continue
+    return found
+
+
+def series_table(sets: Mapping[str, Measured]) -> pd.DataFrame:
+    """Series by set: medians, with the 10th and 90th percentile of spread and memory; shares are means."""
+    rows = {}
+    for name, measured in sets.items():
+        table = measured.series
+        rows[name] = {
+            "series": len(table),
+            "never moves": table["constant"].mean(),
+            "IQR zero": table["still"].mean(),
+            "spread": table["spread"].median(),
+            "spread 10-90 %": _range(table["spread"]),
+            "memory": table["memory"].median(),
+            "memory 10-90 %": _range(table["memory"]),
+            "memory 60 s": table["memory_60s"].median(),
+            "tail": table["tail"].median(),
+            "missing": table["missing"].mean(),
+        }
+    return pd.DataFrame(rows).T
+
+
+def spread_table(sets: Mapping[str, Measured]) -> pd.DataFrame:
+    """How trouble spreads, by set."""
+    rows = {}
+    for name, measured in sets.items():
+        table = measured.spread
+        lag = table.get("lag_s", pd.Series(dtype=float)).dropna()
+        rows[name] = {
+            "cases": len(table),
+            "services reached": table["reached"].median(),
+            "reached 10-90 %": _range(table["reached"]),
+            "culprit first": table.get("root_first", pd.Series(dtype=float)).mean(),
+            "lag to alerting s": lag.median(),
+            "lag 10-90 %": _range(lag),
+        }
+    return pd.DataFrame(rows).T
+
+
+def ranking_table(sets: Mapping[str, Measured]) -> pd.DataFrame:
+    """AC@1 of every simple scorer by set, with what guessing gives."""
+    rows = {}
+    for name, measured in sets.items():
+        ranks = measured.ranks
+        means = ranks.groupby("scorer")["ac_at_1"].mean()
+        rows[name] = {"cases": ranks["case"].nunique(), "guess": (1 / ranks["services"]).mean(), **means[list(SIMPLE)]}
+    return pd.DataFrame(rows).T
+
+
+def _range(values: pd.Series) -> str:
+    known = values.dropna()
+    return f"{known.quantile(0.1):.2f} to {known.quantile(0.9):.2f}" if len(known) else "-"
 
 
 def rank_by_kind(

@@ -34,6 +34,7 @@ from data.topology import ServiceGraph
 SMALLEST, LARGEST = 5, 1000
 _PLACES = 3
 _GROWTH = (1.0, 1.7, 3.0)
+_OWN_ALERTS = 0.2
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,16 @@ def draw_trouble(rng: np.random.Generator, world: World, kinds: Sequence[str]) -
         for growth in _GROWTH:
             stronger = tuple(replace(fault, strength=fault.strength * growth) for fault in faults)
             trouble = _play(rng, world, everyday, stronger)
-            if trouble is not None:
+            if trouble is not None and _worth_telling(rng, trouble):
                 return history, trouble
     return history, _unnoticed(rng, world, everyday, stronger)
+
+
+def _worth_telling(rng: np.random.Generator, trouble: Trouble) -> bool:
+    """Whether this becomes an incident. What a team's own alert tells it is mostly mended before anybody else hears;
+    incidents are what reached others, so few of them open with an alert on the struck node."""
+    struck = {fault.node for fault in trouble.faults}
+    return trouble.fired.node not in struck or rng.random() < _OWN_ALERTS
 
 
 def _fault(rng: np.random.Generator, world: World, kind: str) -> Fault:
@@ -310,7 +318,7 @@ class _Shown:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> _Shown:
-        metrics, logs, spans, changes, graph = (rng.random(5) < [0.95, 0.6, 0.6, 0.75, 0.8]).tolist()
+        metrics, logs, spans, changes, graph = (rng.random(5) < [0.95, 0.7, 0.7, 0.75, 0.85]).tolist()
         return cls(metrics or not spans, logs, spans, changes, graph)
 
 

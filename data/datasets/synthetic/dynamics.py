@@ -18,6 +18,7 @@ from data.datasets.synthetic.plant import Effects, Plant
 from data.datasets.synthetic.shapes import Floats, Shape
 
 _ROUNDS = 4
+_OLD = 0.25  # how much of the round before is kept, which keeps overload from swinging
 _STEEPNESS = 3.5  # of the share of calls that outlast a timeout, log-logistic in time
 _FULL = 0.985
 
@@ -34,6 +35,7 @@ class State:
         busy: share of the servers at work.
         held: requests inside, as a share of the threads.
         backlog: requests that wait beyond what servers and threads keep up with.
+        shed: share of requests that are turned away at the door, and so call nobody.
         response, failed, carried: per edge, shape (E, T): time a call takes the caller, share of calls that fail
             after retries, and calls per request of the caller with retries counted.
         pool_use: per edge: share of the connections in use; zero where calls need none.
@@ -46,6 +48,7 @@ class State:
     busy: Floats
     held: Floats
     backlog: Floats
+    shed: Floats
     response: Floats
     failed: Floats
     carried: Floats
@@ -55,7 +58,7 @@ class State:
 def solve(shape: Shape, plant: Plant, traffic: Floats, effects: Effects, step_s: float) -> State:
     """The system under ``traffic`` (entries, T) and ``effects``, sampled every ``step_s`` seconds."""
     nodes, edges, length = len(shape), len(shape.caller), traffic.shape[1]
-    state = State(*(np.zeros((nodes, length)) for _ in range(7)), *(np.zeros((edges, length)) for _ in range(4)))
+    state = State(*(np.zeros((nodes, length)) for _ in range(8)), *(np.zeros((edges, length)) for _ in range(4)))
     calls = np.stack([shape.calls[e] * effects.factor("calls", e) * np.ones(length) for e in range(edges)])
     state.carried[:] = calls
     for _ in range(_ROUNDS):
@@ -72,7 +75,7 @@ def _send_load(shape: Shape, traffic: Floats, effects: Effects, state: State) ->
         state.rate[entry] = traffic[row] * effects.factor("traffic", entry)
     for edge, (caller, callee) in enumerate(zip(shape.caller.tolist(), shape.callee.tolist(), strict=True)):
         reach = 1.0 - np.asarray(effects.amount("refused", edge))
-        state.rate[callee] += state.rate[caller] * state.carried[edge] * reach
+        state.rate[callee] += state.rate[caller] * (1 - state.shed[caller]) * state.carried[edge] * reach
     np.maximum(state.rate, 1e-6, out=state.rate)
 
 
@@ -91,14 +94,16 @@ def _answer(
     waiting, failing = _call_out(node, shape, plant, effects, state, calls, step_s)
     state.latency[node] = state.own[node] + waiting
     threads = plant.threads[node] * effects.factor("threads", node)
-    held = rate * state.latency[node] / threads
+    # What waits at the door holds no thread.
+    held = rate * (1 - shed) * (state.latency[node] - behind) / threads
     state.held[node] = np.minimum(held, 1.0)
     # Beyond its threads a node takes requests only as fast as it lets them go.
     stuck, turned_away = _backlog(rate, rate / np.maximum(held, 1e-9), plant.buffer[node], step_s)
     state.latency[node] += stuck
     state.backlog[node] = rate * (behind + stuck)
     own_errors = np.minimum(plant.errors[node] + effects.amount("errors", node), 0.98)
-    survives = (1 - own_errors) * (1 - shed) * (1 - turned_away) * (1 - failing)
+    state.shed[node] = 1 - (1 - shed) * (1 - turned_away)
+    survives = (1 - own_errors) * (1 - state.shed[node]) * (1 - failing)
     state.errors[node] = np.clip(1 - survives, 0.0, 1.0)
 
 
@@ -140,7 +145,7 @@ def _call_out(
         retries = plant.retries[edge] + effects.amount("retries", edge)
         tries = (1 - fails ** (retries + 1)) / (1 - fails)
         shut = _shut(fails) if plant.breaker[edge] else np.zeros(length)
-        state.carried[edge] = np.sqrt(state.carried[edge] * calls[edge] * tries * (1 - 0.9 * shut))
+        state.carried[edge] = state.carried[edge] ** _OLD * (calls[edge] * tries * (1 - 0.9 * shut)) ** (1 - _OLD)
         state.failed[edge] = np.maximum(fails ** (retries + 1), shut)
         taken = taken * (1 - refused) + 0.002 * refused
         per_request = calls[edge] * tries * (1 - shut)

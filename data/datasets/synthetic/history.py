@@ -6,9 +6,9 @@ without harm, and as close to the onset. Where no change did it, decoys are ther
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -131,12 +131,20 @@ def _business_as_usual(author: _Author, seconds: Floats, onset: int, history: Hi
 
 
 def _chore(author: _Author, history: History, node: int, at: float) -> None:
-    file, diff, summary = CHORES[int(author.rng.integers(len(CHORES)))]
-    slots = author.slots(node, -1)
-    commit = _record(
-        author, history, ChangeKind.commit, at, node, _fill(summary, slots), _fill(file, slots), _fill(diff, slots)
-    )
+    edits, summary = _small_edits(author, node, 1 + int(author.rng.integers(0, 4)))
+    commit = _record(author, history, ChangeKind.commit, at, node, summary, edits)
     _maybe_deploy(author, history, node, at, commit, chance=0.5)
+
+
+def _small_edits(author: _Author, node: int, count: int) -> tuple[dict[str, str], str]:
+    """Edits that matter to nobody's latency, as file -> diff, and a summary of the first."""
+    edits, summaries = {}, []
+    for choice in author.rng.choice(len(CHORES), size=count, replace=False).tolist():
+        file, diff, summary = CHORES[choice]
+        slots = author.slots(node, -1)
+        edits[_fill(file, slots)] = _fill(diff, slots)
+        summaries.append(_fill(summary, slots))
+    return edits, summaries[0] if summaries else ""
 
 
 def _write(
@@ -161,9 +169,11 @@ def _write(
     if not guilty and rng.random() < 0.25:  # a breaking edit in code that does not run here
         file, diff = f"{slots['svc']}/tests/{file.rsplit('/', 1)[-1]}", _fill(edit.guilty, slots)
     if kind is ChangeKind.config:
-        return _record(author, history, kind, at, node, summary, file, diff)
+        return _record(author, history, kind, at, node, summary, {file: diff})
     before = float(rng.exponential(600.0)) + 20.0
-    commit = _record(author, history, ChangeKind.commit, at - before, node, summary, file, diff)
+    beside, _ = _small_edits(author, node, int(rng.choice([0, 0, 0, 1, 2])))  # commits seldom do one thing
+    edits = {file: diff, **beside} if rng.random() < 0.5 else {**beside, file: diff}
+    commit = _record(author, history, ChangeKind.commit, at - before, node, summary, edits)
     _maybe_deploy(author, history, node, at, commit, chance=1.0 if guilty else 0.85)
     return commit
 
@@ -176,7 +186,7 @@ def _maybe_deploy(author: _Author, history: History, node: int, at: float, commi
 
 def _record(
     author: _Author, history: History, kind: ChangeKind, at: float, node: int, summary: str,
-    file: str | None = None, diff: str | None = None, commit: str | None = None, version: str | None = None,
+    edits: Mapping[str, str] | None = None, commit: str | None = None, version: str | None = None,
 ) -> str:  # fmt: skip
     change_id = hex_id(author.rng, 40 if kind is ChangeKind.commit else 12)
     # A commit belongs to a repository; which service that is shows in its files and its deploy.
@@ -185,12 +195,12 @@ def _record(
         Change.model_construct(
             id=change_id,
             kind=kind,
-            timestamp=datetime.fromtimestamp(int(at), UTC) + timedelta(0),
+            timestamp=datetime.fromtimestamp(int(at), UTC),
             service=service,
             summary=summary,
             author=author.person(),
-            files=(file,) if file else (),
-            diff=_unified(file, diff) if file and diff else None,
+            files=tuple(edits or ()),
+            diff="".join(_unified(file, body) for file, body in edits.items()) if edits else None,
             commit=commit,
             version=version,
             instances=(),

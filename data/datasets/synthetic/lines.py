@@ -89,7 +89,7 @@ def _told(
 ) -> list[_Source]:
     """What the struck service says of the fault itself, if it says anything."""
     templates = TOLD[fault.kind]
-    if not templates or rng.random() < 0.3:
+    if not templates or rng.random() < 0.2:
         return []
     callee = shape.names[shape.callee[fault.edge]] if fault.edge >= 0 else "backend"
     rate = state.rate[fault.node] / state.rate[fault.node].mean()

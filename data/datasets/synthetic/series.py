@@ -88,7 +88,7 @@ def draw_series(
     export = _draw_export(rng)
     columns = [c for node in range(len(shape)) for c in _of_node(rng, node, shape, plant, state, effects, export)]
     columns.sort(key=lambda column: column.key)
-    values = _measured(rng, columns, step_s)
+    values = _averaged(rng, _measured(rng, columns, step_s), step_s)
     _disturb(rng, columns, values)
     _count_up(rng, columns, values, step_s)
     _round(rng, columns, values)
@@ -97,7 +97,7 @@ def draw_series(
 
 
 def _draw_export(rng: np.random.Generator) -> _Export:
-    richness = rng.choice(["rich", "usual", "lean", "bare"], p=[0.25, 0.4, 0.25, 0.1])
+    richness = rng.choice(["rich", "usual", "lean", "bare"], p=[0.35, 0.42, 0.18, 0.05])
     specific = {f for families in _BY_ROLE.values() for f in families}
     shares = {"rich": (0.97, 0.8, 0.7), "usual": (0.9, 0.4, 0.3), "lean": (0.65, 0.1, 0.08), "bare": (0.25, 0.0, 0.0)}
     everywhere, special, hardware = shares[str(richness)]
@@ -116,7 +116,7 @@ def _of_node(
     rng: np.random.Generator, node: int, shape: Shape, plant: Plant, state: State, effects: Effects, export: _Export
 ) -> Iterator[_Column]:
     role = shape.roles[node]
-    if rng.random() < (0.6 if role is Role.external else 0.03):  # nobody watches it
+    if rng.random() < (0.25 if role is Role.external else 0.03):  # nobody watches it
         return
     seen = Node(rng, node, shape, plant, state, effects)
     vendor = export.other_vendor if rng.random() < 0.15 else export.vendor
@@ -134,7 +134,7 @@ def _of_node(
         level = level_of(family, seen)
         cap = CAPS.get(family, np.inf) * label.factor
         count = int(shape.replicas[node]) if export.by_instance and family in _PER_INSTANCE else 1
-        sigma = float(rng.uniform(0.01, 0.12))
+        sigma = float(np.clip(rng.lognormal(-3.0, 0.9), 0.005, 0.5))
         for share, instance in _instances(rng, shape.names[node], count, family, effects, node):
             unit = label.unit if export.units_known else ""
             key = SeriesKey(shape.names[node], label.name, instance, unit)
@@ -148,8 +148,8 @@ def _latencies(
         name = label.name.replace("{s}", statistic)
         key = SeriesKey(shape.names[node], name, "", label.unit if export.units_known else "")
         tail = _TAIL[statistic] * rng.uniform(0.8, 1.25)
-        sigma = float(rng.uniform(0.03, 0.12) * (1 + 0.8 * (tail - 0.7)))
-        yield _Column(key, "latency", state.latency[node] * tail * label.factor, label, min(sigma, 0.45))
+        sigma = float(rng.lognormal(-2.6, 0.6) * (1 + 0.8 * (tail - 0.7)))
+        yield _Column(key, "latency", state.latency[node] * tail * label.factor, label, min(sigma, 0.6))
 
 
 def _instances(
@@ -185,6 +185,16 @@ def _measured(rng: np.random.Generator, columns: list[_Column], step_s: float) -
         values[counted] = rng.poisson(expected) / step_s * factors
     np.minimum(values, np.array([c.cap for c in columns])[:, None], out=values)
     return values
+
+
+def _averaged(rng: np.random.Generator, values: Floats, step_s: float) -> Floats:
+    """Fast scrapes are often shown as averages over the last quarter or half of a minute, as ``rate`` queries are."""
+    window = int(rng.choice([15.0, 30.0, 60.0]) / step_s)
+    if window < 2 or rng.random() < 0.4:
+        return values
+    total = np.cumsum(np.concatenate([np.repeat(values[:, :1], window, axis=1), values], axis=1), axis=1)
+    means: Floats = (total[:, window:] - total[:, :-window]) / window
+    return means
 
 
 def _disturb(rng: np.random.Generator, columns: list[_Column], values: Floats) -> None:

@@ -148,7 +148,8 @@ def _table(rng: np.random.Generator, drawn: _Sampled, spans: list[_Span], second
     begun = seconds[drawn.sample] + rng.uniform(0, step, size=count)
     present = np.stack([s.present for s in spans])
     row, request = np.nonzero(present)
-    ids = np.array([rng.bytes(8).hex() for _ in range(size * count)], dtype=object).reshape(size, count)
+    drawn_hex = rng.bytes(8 * size * count).hex()
+    ids = np.array([drawn_hex[i : i + 16] for i in range(0, len(drawn_hex), 16)], dtype=object).reshape(size, count)
     traces = np.array([rng.bytes(16).hex() for _ in range(count)], dtype=object)
     parents = np.array([s.parent for s in spans])[row]
     nodes = np.array([s.node for s in spans])[row]
