@@ -17,9 +17,11 @@ from models.features import Period, change_scores
 from models.indicators import Kind, direction_of
 
 SYMPTOMS = frozenset({Kind.latency, Kind.error, Kind.availability})
-# The last half minute is compared with what was usual until two minutes ago: a ramp shows in between.
+# The last half minute is compared with what was usual until a minute ago: a short ramp shows in between.
 RECENT = timedelta(seconds=30)
-GUARD = timedelta(minutes=2)
+GUARD = timedelta(minutes=1)
+# With less history than this, what is usual is not known yet, and nothing is said.
+MIN_HISTORY = 12
 # How many ordinary variations a symptom must have moved, all of its last samples included.
 ALARM, HELD = 6.0, 4.0
 SAMPLES = 3
@@ -52,6 +54,9 @@ class Breach:
 def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
     """The symptoms that have left their usual range and stayed out, worst first; none without enough history."""
     period = Period(before=as_of - GUARD, onset=as_of - RECENT, end=as_of)
+    history = int(np.searchsorted(metrics.timestamps, to_datetime64(period.before)))
+    if history < MIN_HISTORY:
+        return ()
     scores = change_scores(metrics, period)
     breaches = []
     for i in np.flatnonzero(scores.harm >= ALARM):
@@ -60,6 +65,8 @@ def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
         limit = usual + towards * HELD * scale
         recent = _last(metrics, int(i), as_of)
         held = len(recent) == SAMPLES and bool(np.all(towards * (recent - limit) > 0))
+        if np.isfinite(metrics.values[:history, i]).sum() < MIN_HISTORY:
+            continue
         if scores.kinds[i] in SYMPTOMS and held and _is_felt(scores.kinds[i], usual, now):
             breaches.append(Breach(scores.keys[i], usual, now, limit, float(scores.harm[i])))
     return tuple(sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key)))

@@ -5,52 +5,68 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from data.lab.lab import Lab
+    from data.settings import Settings
     from data.store import Store
 
 _TIMEOUT_S = 120.0
+_WATCH_S = 2.0
 
 
 @click.command("run")
 @click.option("--once", is_flag=True, help="Handle the shipped incident and stop; exit 0 when a pull request is open.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
 @click.option("--port", type=int, help="Port to listen on, 0 for a free one; default: QAI_PORT, else 8322.")
-def command(once: bool, as_json: bool, port: int | None) -> None:
-    """Start everything and handle the shipped incident in front of you: no account, no API key, no network.
+@click.option("--lab/--no-lab", default=True, help="Then break a live shop, too (2 cores, 1.5 GB). Default: yes.")
+def command(once: bool, as_json: bool, port: int | None, lab: bool) -> None:
+    """Start everything and handle an incident in front of you: no account, no API key, no network.
 
-    The incident was recorded from a real small shop; it is posted to the same webhook, and handled by the same
-    flow, as any other. With --once it exits 0 when a pull request is open, 1 when a person would have to take over.
+    First one that was recorded from a real small shop, at once. Then that shop is started, watched and broken, and
+    within three minutes a fix for it waits for you. With --once only the first: exits 0 when a pull request is
+    open, 1 when a person would have to take over.
     """
     from serving.app import create_app
-    from serving.auth import issue_login_link
     from serving.bootstrap import running
-    from serving.demo import demo_settings, fresh_repository, secret_path
+    from serving.demo import demo_settings, fresh_repository
+    from serving.live import prepared_lab
     from serving.server import listen, serving
 
     settings = demo_settings()
+    shop = prepared_lab(settings.state_dir / "lab") if lab and not once else None
+    if shop is not None:
+        settings = settings.model_copy(update={"lab": shop.state_dir, "watch_s": _WATCH_S})
     # A script wants no clash with a server that is running already.
     server = listen(settings.host, port if port is not None else 0 if once else settings.port)
     fresh_repository(settings)
     say = _silent if as_json else click.echo
     with running(settings) as services, serving(create_app(services), server) as url:
         say(f"QAI SRE is up at {url}\n")
-        incident_id = _handle(url, settings, services.store, say)
-        record = outcome(services.store, incident_id, url)
+        record = outcome(services.store, _handle(url, settings, services.store, say), url)
         if as_json:
             click.echo(json.dumps(record))
         else:
-            for line in _summary(record):
-                click.echo(line)
+            click.echo("\n".join(_summary(record)))
         if once:
             sys.exit(0 if record["pull_request"] else 1)
-        click.echo(f"\nSign in to Nexus (once, within a quarter of an hour):\n  {issue_login_link(settings, url)}")
-        if settings.webhook_secret is not None:
-            click.echo(f"\nPost an alert of your own (docs/webhooks.md):\n  {curl_line(url, secret_path(settings))}")
-        click.echo("\nCtrl-C stops it; what is under way goes on at the next start.")
+        _stay(url, settings, services.store, shop)
+
+
+def _stay(url: str, settings: Settings, store: Store, shop: Lab | None) -> None:
+    from serving.auth import issue_login_link
+    from serving.demo import secret_path
+    from serving.live import live_shop
+
+    click.echo(f"\nSign in to Nexus (once, within a quarter of an hour):\n  {issue_login_link(settings, url)}")
+    click.echo(f"\nPost an alert of your own (docs/webhooks.md):\n  {curl_line(url, secret_path(settings))}")
+    click.echo("\nCtrl-C stops it; what is under way goes on at the next start.\n")
+    with live_shop(shop, store, url, click.echo) if shop is not None else nullcontext():
         _until_interrupted()
 
 
@@ -84,7 +100,7 @@ def outcome(store: Store, incident_id: str, url: str) -> dict[str, Any]:
     }
 
 
-def _handle(url: str, settings: Any, store: Store, say: Any) -> str:
+def _handle(url: str, settings: Settings, store: Store, say: Callable[[str], object]) -> str:
     from data.domain import now
     from data.store import new_incident_id
     from serving.demo import close_earlier, follow, post_alert

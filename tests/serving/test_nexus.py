@@ -562,6 +562,7 @@ def test_static_files_are_served_and_named_for_their_content(anonymous: TestClie
 def test_the_pull_request_in_force_decides_whether_one_can_still_decide(incident: Any, store: Store) -> None:
     request = store.latest(INCIDENT, PullRequest)
     assert request is not None
+    incident = store.incident(INCIDENT)
     assert incident_view(store, incident).is_waiting
     store.put(INCIDENT, request.model_copy(update={"state": PullRequestState.merged}))
     assert not incident_view(store, incident).is_waiting
