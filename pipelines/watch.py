@@ -54,8 +54,9 @@ class Watch:
         metrics = gather(request, self.sources, deadline_s=self.deadline_s).metrics
         firing = self._firing()
         raised = [recovery(alert, as_of) for alert in firing if _is_over(alert, metrics, as_of)]
-        known = {(alert.service, alert.metric) for alert in firing}
-        fresh = [b for b in detect(metrics, as_of=as_of) if (b.key.service, b.key.metric) not in known]
+        # One alert a service: a second symptom of what is firing already tells nobody anything.
+        known = {alert.service for alert in firing}
+        fresh = [b for b in detect(metrics, as_of=as_of) if b.key.service not in known]
         if fresh and not self._is_settling():
             raised.append(self._alert(fresh[0], as_of))
         for receipt in self.store.receive([(alert, "") for alert in raised]):

@@ -23,6 +23,7 @@ from data.proposal import FlagOff, Remedy, Restart, RevertCommit, RevertConfig, 
 from remediation.readings import Reading, reading_of
 from remediation.text import plain
 
+_REVERT = re.compile(r"\s*(revert|reverts|reverted|roll ?back)\b", re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
 
@@ -94,6 +95,11 @@ def _undo(blamed: ChangeCandidate, candidate: Candidate | None, change: Change) 
 
 
 def _remedy_for(change: Change) -> tuple[Remedy, str]:
+    if _REVERT.match(change.summary):
+        raise ProposalError(
+            f"the blamed change {plain(change.summary, 120)!r} is itself a revert: undoing it would bring back what "
+            "somebody took out, so a person has to decide"
+        )
     commit = change.commit or (change.id if change.kind is ChangeKind.commit else None)
     if change.kind is ChangeKind.flag:
         return FlagOff(flag=change.id, service=change.service), "a feature flag is blamed, so it is put back"

@@ -44,6 +44,12 @@ def test_what_undoes_a_change_depends_on_its_kind(diagnosis_for, change_of, kind
     assert choose(diagnosis_for("ch-1"), [change_of("ch-1", kind, **more)]).remedy.kind == remedy
 
 
+@pytest.mark.parametrize("summary", ['Revert "checkout: one query"', "revert: checkout", "Roll back catalogue to v3"])
+def test_a_revert_is_not_undone_without_a_person(diagnosis_for, change_of, summary):
+    with pytest.raises(ProposalError, match="is itself a revert"):
+        choose(diagnosis_for(COMMIT), [change_of(COMMIT, summary=summary)])
+
+
 @pytest.mark.parametrize(("id_", "kind"), [("ch-1", ChangeKind.infrastructure), ("not-a-sha", ChangeKind.commit)])
 def test_a_change_without_an_undo_is_left_to_a_person(diagnosis_for, change_of, id_, kind):
     with pytest.raises(ProposalError, match=r"by hand|a person has to decide"):
