@@ -28,7 +28,11 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class _Sampled:
-    """The same requests everywhere: the state at their time. ``sample`` has shape (K,)."""
+    """The same requests everywhere: the state at their time. ``sample`` has shape (K,).
+
+    ``pace`` says how much slower than the mean each request is, throughout: the calls of a slow one are slow too, so
+    that what a caller spends itself can be told from its spans.
+    """
 
     shape: Shape
     plant: Plant
@@ -39,6 +43,7 @@ class _Sampled:
     silent: frozenset[int]
     operations: tuple[str, ...]
     skew: Floats
+    pace: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +72,8 @@ def draw_spans(
         requests = max(most // len(shape.entries) // 25, 8)
         weight = state.rate[entry] / state.rate[entry].sum()
         sample = np.sort(rng.choice(len(seconds), size=requests, p=weight))
-        drawn = _Sampled(shape, plant, state, effects, sample, client, silent, operations, skew)
+        pace = np.exp(0.4 * rng.standard_normal(requests) - 0.08)
+        drawn = _Sampled(shape, plant, state, effects, sample, client, silent, operations, skew, pace)
         tables.append(_table(rng, drawn, _tree(rng, drawn, entry), seconds))
     table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     return table.sort_values(["timestamp", "span_id"], kind="stable", ignore_index=True).head(most)
@@ -77,7 +83,7 @@ def _tree(rng: np.random.Generator, drawn: _Sampled, entry: int) -> list[_Span]:
     spans: list[_Span] = []
     count = len(drawn.sample)
     failed = rng.random(count) < drawn.state.errors[entry, drawn.sample]
-    own = _spread(rng, drawn.state.latency[entry, drawn.sample])
+    own = _spread(rng, drawn.state.latency[entry, drawn.sample], drawn.pace)
     spans.append(_Span(entry, -1, drawn.operations[entry], np.zeros(count), own, failed, np.ones(count, dtype=bool)))
     _descend(rng, drawn, 0, spans)
     return spans
@@ -112,9 +118,9 @@ def _call(
     """One call: the caller's span where callers record those, the callee's where callees do. Returns its end."""
     parent, callee = spans[position], int(drawn.shape.callee[edge])
     waits = not bool(drawn.shape.asynchronous[edge])
-    served = _spread(rng, drawn.state.latency[callee, drawn.sample])
+    served = _spread(rng, drawn.state.latency[callee, drawn.sample], drawn.pace)
     way = drawn.plant.network[edge] + np.broadcast_to(drawn.effects.amount("network", edge), drawn.state.rate.shape[1:])
-    way = _spread(rng, way[drawn.sample])
+    way = _spread(rng, way[drawn.sample], drawn.pace)
     failed = present & (rng.random(len(clock)) < drawn.state.failed[edge, drawn.sample])
     timeout = drawn.plant.timeout[edge] * np.broadcast_to(
         drawn.effects.factor("timeout", edge), drawn.state.rate.shape[1:]
@@ -136,9 +142,10 @@ def _call(
     return clock + taken if waits and rng.random() < drawn.plant.serial[parent.node] else clock
 
 
-def _spread(rng: np.random.Generator, mean: Floats) -> Floats:
-    """Times of single requests around their mean."""
-    return mean * np.exp(0.45 * rng.standard_normal(len(mean)) - 0.1)
+def _spread(rng: np.random.Generator, mean: Floats, pace: Floats) -> Floats:
+    """Times of single requests: their own pace, and a little of each span's."""
+    times: Floats = mean * pace * np.exp(0.15 * rng.standard_normal(len(mean)))
+    return times
 
 
 def _table(rng: np.random.Generator, drawn: _Sampled, spans: list[_Span], seconds: Floats) -> pd.DataFrame:
