@@ -8,14 +8,14 @@ The steps, each a function below:
 3. *comparable*: within a channel, x becomes x^2 / (sum of x^2 + c): a share of the channel's evidence, near 0
    where the channel shows nothing. Adding raw scores instead lets the channel with the wildest units decide.
 4. *scored*: a weighted sum, discounted where no call path leads from the alerting service.
-5. *probabilities*: softmax, with a share left for what nobody saw.
+5. *probabilities*: softmax, with a share left for what nobody saw (``models/confidence.py``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,10 @@ from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import blame, edge_rows, trust, unexplained_harm
+from models.confidence import Confidence, probabilities, shipped
 from models.load import inherited_load
 from models.sentences import CHANNEL_OF, MetricBlock
 
-# However clear the signs, the cause may be something that no telemetry shows.
-NEVER_CERTAIN = 0.02
 Indices = npt.NDArray[np.intp]
 
 
@@ -42,16 +41,11 @@ class Weights:
             weigh most; resources next, traffic and what names cannot tell least.
         doubt: the ``c`` of step 3, the evidence (in squared units of the channel) that noise alone makes.
         unreachable: what is left of a score where calls from the alerting service do not lead to it.
-        temperature, unseen: the softmax's; ``unseen`` is the score that "somewhere we cannot see" holds.
-        blind: what each missing kind of telemetry adds to ``unseen``.
     """
 
     channels: Mapping[Channel, float]
     doubt: Mapping[Channel, float]
     unreachable: float = 0.35
-    temperature: float = 0.25
-    unseen: float = 0.1
-    blind: float = 0.12
 
 
 DEFAULT = Weights(
@@ -77,7 +71,7 @@ DEFAULT = Weights(
     },
     # Three spreads on one series is ordinary among hundreds of series; elsewhere scores start at one event.
     doubt={
-        **dict.fromkeys(Channel, 4.0),
+        **dict.fromkeys(Channel, 9.0),
         Channel.blame: 0.1,
         Channel.own_time: 4.0,
         Channel.gap: 4.0,
@@ -93,12 +87,14 @@ DEFAULT = Weights(
 class Ranking:
     """``probabilities`` of the services with any evidence, best first; with ``unseen_probability`` they sum to one.
 
-    ``contributions`` says how much each channel gave to each of these services' scores.
+    ``contributions`` says how much each channel gave to each of these services' ``scores``, before they became
+    probabilities; an average over several rankings has no scores of its own.
     """
 
     probabilities: Mapping[str, float]
     unseen_probability: float
     contributions: Mapping[str, Mapping[Channel, float]]
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def rank_services(
@@ -109,6 +105,7 @@ def rank_services(
     *,
     blind_spots: int = 0,
     weights: Weights = DEFAULT,
+    confidence: Confidence | None = None,
 ) -> Ranking:
     """How probably each service caused ``alert``.
 
@@ -116,6 +113,7 @@ def rank_services(
         blocks: changed metric series; any may be empty.
         findings: what spans and logs showed; may be empty.
         blind_spots: how many kinds of telemetry could not be seen.
+        confidence: how scores become probabilities; None for the fitted numbers.
     """
     channels = list(Channel)
     services = _services(blocks, findings)
@@ -125,16 +123,14 @@ def rank_services(
     given *= _reach(alert.service, graph, services, weights)[:, None]
     total = given.sum(axis=1)
     supported = np.flatnonzero(total > 0.02)
-    unseen = weights.unseen + weights.blind * blind_spots
-    probability, rest = _softmax(total[supported], unseen, weights.temperature)
-    order = sorted(range(len(supported)), key=lambda i: (-probability[i], services[supported[i]]))
+    order = sorted(supported, key=lambda i: (-total[i], services[i]))
+    scores = {services[i]: float(total[i]) for i in order}
+    probability = probabilities(scores, blind_spots, confidence or shipped())
     return Ranking(
-        {services[supported[i]]: float(probability[i]) for i in order},
-        rest,
-        {
-            services[supported[i]]: {c: float(v) for c, v in zip(channels, given[supported[i]], strict=True) if v > 0}
-            for i in order
-        },
+        probability,
+        1.0 - sum(probability.values()),
+        {services[i]: {c: float(v) for c, v in zip(channels, given[i], strict=True) if v > 0} for i in order},
+        scores,
     )
 
 
@@ -200,11 +196,3 @@ def _reach(alerting: str, graph: ServiceGraph, services: list[str], weights: Wei
     reached = graph.downstream(alerting)
     unknown = 0.5 * (1.0 + weights.unreachable)
     return np.array([1.0 if s in reached else weights.unreachable if s in graph else unknown for s in services])
-
-
-def _softmax(scores: Floats, unseen: float, temperature: float) -> tuple[Floats, float]:
-    everything = np.append(scores, unseen) / temperature
-    power = np.exp(everything - everything.max())
-    share = power / power.sum()
-    share *= 1.0 - NEVER_CERTAIN
-    return share[:-1], float(1.0 - share[:-1].sum())

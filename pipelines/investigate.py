@@ -10,6 +10,7 @@ import pandas as pd
 
 from data.domain import Alert, Diagnosis
 from data.telemetry import Metrics, Telemetry
+from data.topology import ServiceGraph
 from models.base import Finding
 from models.changes import ChangeContext, rank_changes
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
@@ -36,15 +37,9 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     """
     as_of = as_of or last_instant(alert, telemetry)
     seen = telemetry.before(as_of)
-    traces = join_spans(seen.spans, seen.services)
-    graph = seen.graph.merged(traces.graph)
-
-    series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
-    onsets = estimate_onsets(list(series.values()), alert, as_of)
-    views = [look(onset, alert, seen, traces, series, as_of) for onset in onsets]
-    unseen = blind_spots(alert, seen, views[0].period)
-    rankings = [rank_services(alert, graph, v.blocks, v.findings, blind_spots=len(unseen)) for v in views]
-    ranking = averaged(rankings, [onset.probability for onset in onsets])
+    graph, views, unseen = look_around(alert, seen, as_of)
+    rankings = rankings_of(alert, graph, views, unseen)
+    ranking = averaged(rankings, [view.onset.probability for view in views])
     view = most_telling(views, rankings, ranking)
     onset, period, blocks, findings = view.onset, view.period, view.blocks, view.findings
     leaders = list(ranking.probabilities)[:20]
@@ -83,6 +78,20 @@ class View:
     period: Period
     blocks: list[MetricBlock]
     findings: list[Finding]
+
+
+def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[ServiceGraph, list[View], tuple[str, ...]]:
+    """Who calls whom, the telemetry as it looks from each likely onset, and what could not be seen."""
+    traces = join_spans(seen.spans, seen.services)
+    series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
+    onsets = estimate_onsets(list(series.values()), alert, as_of)
+    views = [look(onset, alert, seen, traces, series, as_of) for onset in onsets]
+    return seen.graph.merged(traces.graph), views, blind_spots(alert, seen, views[0].period)
+
+
+def rankings_of(alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str]) -> list[Ranking]:
+    """The services ranked from each view."""
+    return [rank_services(alert, graph, v.blocks, v.findings, blind_spots=len(unseen)) for v in views]
 
 
 def look(

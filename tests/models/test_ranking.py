@@ -41,7 +41,8 @@ def test_a_channel_in_large_units_does_not_drown_the_others() -> None:
 def test_services_that_the_alerting_one_cannot_reach_are_discounted() -> None:
     graph = ServiceGraph([("web", "near"), ("other", "far")])
     ranking = rank_services(ALERT, graph, [], [finding("near"), finding("far")])
-    assert ranking.probabilities["near"] > 2 * ranking.probabilities["far"] > 0
+    assert ranking.scores["near"] > 2 * ranking.scores["far"] > 0
+    assert list(ranking.probabilities) == ["near", "far"]
 
 
 def test_a_sign_that_may_be_a_neighbours_counts_less() -> None:
