@@ -190,10 +190,10 @@ _RESOURCE = (
     Fault(
         "cpu-hog",
         FaultKind.resource,
-        "six processes spin on the core that catalogue is made to run on",
+        "sixteen processes spin on the core that catalogue is made to run on",
         ("catalogue",),
         (_LATENCY, "process_cpu_wait_ratio"),
-        CpuHog("catalogue", 6),
+        CpuHog("catalogue", 16),
     ),
     Fault(
         "cpu-throttling",
@@ -284,10 +284,10 @@ _OUTSIDE = (
     Fault(
         "traffic-surge",
         FaultKind.load,
-        "four times as many customers come; nothing in the shop has changed",
+        "nine times as many customers come; nothing in the shop has changed",
         ("frontend",),
         ("http_server_requests_per_second", _LATENCY),
-        Surge(4.0),
+        Surge(9.0),
     ),
 )
 

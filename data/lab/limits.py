@@ -6,7 +6,6 @@ import resource
 from pathlib import Path
 
 MEMORY_MB = 96
-_PAGE_MB = resource.getpagesize() / 2**20
 
 
 def limit_memory(pid: int, megabytes: float) -> bool:

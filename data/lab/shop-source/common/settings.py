@@ -6,7 +6,7 @@ from pathlib import Path
 from common import environment
 from common.watched import WatchedFile
 
-_DEFAULTS = {"workers": 24, "max_requests_per_second": 500}
+_DEFAULTS = {"workers": 12, "max_requests_per_second": 500}
 
 
 class Settings:
