@@ -22,11 +22,14 @@ def cpu(beside: int, count: int) -> None:
     for task in Path(f"/proc/{beside}/task").iterdir():
         os.sched_setaffinity(int(task.name), core)
     os.sched_setaffinity(0, core)
-    for _ in range(count - 1):
+    parent = os.getpid()
+    for _ in range(count):
         if os.fork() == 0:
-            break
-    while True:
-        pass
+            os.setsid()  # the scheduler shares a core out by session first: each is to have a share of its own
+            while os.getppid() == parent:
+                sum(range(200_000))
+            raise SystemExit(0)
+    signal.pause()
 
 
 def throttle(pid: int, share: float) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from data.lab.repository import build_repository, commit_patch, git, patch_appli
 
 AT = datetime(2026, 5, 4, 10, 30, tzinfo=UTC)
 COMMITS = HISTORY.patches.parent
+HARMLESS = [COMMITS / "innocent" / f"{slug}.patch" for slug in sorted(INNOCENT)]
 CODE = [fault.name for fault in FAULTS.values() if fault.in_code]
 
 
@@ -32,23 +34,29 @@ def test_a_fault_says_what_there_is_to_know(name: str) -> None:
     assert fault.as_json()["change_caused"] == (fault.kind in {FaultKind.code, FaultKind.config})
 
 
-@pytest.mark.parametrize("name", CODE)
-def test_a_bad_commit_reverts_cleanly_among_all_harmless_ones(name: str, tmp_path: Path) -> None:
-    """Half of the harmless commits come before it, half after; taking it out leaves those and nothing else."""
-    shop = tmp_path / "shop"
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository that holds every other harmless commit."""
+    shop = tmp_path_factory.mktemp("half-way") / "shop"
     build_repository(shop, AT, HISTORY)
-    harmless = [COMMITS / "innocent" / f"{slug}.patch" for slug in sorted(INNOCENT)]
-    for patch in harmless[::2]:
+    for patch in HARMLESS[::2]:
         commit_patch(shop, patch, ANNA, AT, "harmless")
+    return shop
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_bad_commit_reverts_cleanly_among_all_harmless_ones(name: str, half_way: Path, tmp_path: Path) -> None:
+    """Half of the harmless commits come before it, half after; taking it out leaves those and nothing else."""
+    shop = Path(shutil.copytree(half_way, tmp_path / "shop"))
     bad = commit_patch(shop, COMMITS / "bad" / f"{name}.patch", ANNA, AT, "bad")
-    for patch in harmless[1::2]:
+    for patch in HARMLESS[1::2]:
         commit_patch(shop, patch, ANNA, AT, "harmless")
     means = FAULTS[name].means
     assert isinstance(means, BadCommit)
     assert {f.partition("/")[0] for f in git(shop, "show", "--format=", "--name-only", bad).split()} == {means.service}
     assert revert(shop, bad) is not None
     assert git(shop, "diff", "--stat", bad, "HEAD", "--", *_touched(shop, bad)) != ""
-    for patch in harmless:
+    for patch in HARMLESS:
         assert not patch_applies(shop, patch)
     assert revert(shop, bad) is None  # a second time there is nothing left to do
     assert git(shop, "status", "--porcelain") == ""

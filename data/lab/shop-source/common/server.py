@@ -124,8 +124,12 @@ class _Server(HTTPServer):
     def _work(self, request, client_address, accepted_ns):
         try:
             _Handler(request, client_address, self, accepted_ns)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             telemetry.log.warning("connection dropped: %s", error)
+        except Exception as error:
+            telemetry.log.exception("request dropped: %s: %s", type(error).__name__, error)
+            _requests.add(1)
+            _errors.add(1)
         finally:
             self.shutdown_request(request)
             _connections.add(-1)
