@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +46,8 @@ def half_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", CODE)
 def test_a_bad_commit_reverts_cleanly_among_all_harmless_ones(name: str, half_way: Path, tmp_path: Path) -> None:
     """Half of the harmless commits come before it, half after; taking it out leaves those and nothing else."""
-    shop = Path(shutil.copytree(half_way, tmp_path / "shop"))
+    shop = tmp_path / "shop"
+    git(tmp_path, "clone", "--quiet", str(half_way), str(shop))
     bad = commit_patch(shop, COMMITS / "bad" / f"{name}.patch", ANNA, AT, "bad")
     for patch in HARMLESS[1::2]:
         commit_patch(shop, patch, ANNA, AT, "harmless")
