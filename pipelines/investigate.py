@@ -48,7 +48,9 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
         *entry_rates(seen.metrics, period, graph),
     ]
     symptoms = symptoms_from(leaders, blocks, findings, period, beside)
-    changes = rank_changes(seen.changes, ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms))
+    well_until = min(v.onset.earliest for v in views)
+    context = ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms, well_until)
+    changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
     candidates = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)

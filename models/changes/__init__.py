@@ -21,6 +21,7 @@ from models.changes.place import Places
 from models.changes.releases import Effect, Releases, time_signals
 from models.changes.signal import Signal, sentences, total
 from models.changes.substance import substance_signals
+from models.changes.undoing import undoing_signals, undoings
 
 __all__ = ["ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
 
@@ -63,18 +64,21 @@ def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, l
     releases = Releases(ordered, places)
     touched = {c.id: Touched(c) for c in ordered}
     complaint, rare = complaint_of(context), rarity(list(touched.values()))
+    services = {c.id: places.services_of(c) for c in ordered}
+    effects = {c.id: releases.effect_of(c, services[c.id], context) for c in ordered}
+    live_at, history = {id_: effect.at for id_, effect in effects.items()}, undoings(ordered)
     signals: dict[str, list[Signal]] = {}
     for change in ordered:
-        services = places.services_of(change)
-        effect = releases.effect_of(change, services, context)
+        effect = effects[change.id]
         if effect.at > context.alert.fired_at or change.timestamp > context.alert.fired_at:
             continue
         signals[change.id] = [
             _standing(change, releases),
-            *time_signals(change, effect, context),
-            _place(services, effect, places),
+            *time_signals(change, effect, context, _reach(services[change.id], effect, places)),
+            *undoing_signals(change, history[change.id], live_at, context),
+            _place(services[change.id], effect, places),
             *file_signals(change),
-            *_content(touched[change.id], complaint, rare, _near(services, effect, places)),
+            *_content(touched[change.id], complaint, rare, _near(services[change.id], effect, places)),
         ]
     return signals
 
@@ -95,6 +99,11 @@ def _place(services: frozenset[str], effect: Effect, places: Places) -> Signal:
 def _near(services: frozenset[str], effect: Effect, places: Places) -> float:
     carrier = effect.carrier.service if effect.carrier else None
     return places.nearness(services | {carrier} if carrier else services)
+
+
+def _reach(services: frozenset[str], effect: Effect, places: Places) -> float:
+    carrier = effect.carrier.service if effect.carrier else None
+    return max((places.reach(s)[0] for s in (services or {carrier or ""})), default=0.0)
 
 
 def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float], near: float) -> list[Signal]:

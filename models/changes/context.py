@@ -58,6 +58,7 @@ class ChangeContext:
         service_probabilities: service -> probability that it is the root cause; may be empty.
         graph: who calls whom; may be empty.
         symptoms: what the telemetry shows, in any order.
+        well_until: the last instant at which all was surely well, no later than ``onset``; None where not known.
     """
 
     alert: Alert
@@ -65,6 +66,7 @@ class ChangeContext:
     service_probabilities: Mapping[str, float] = field(default_factory=dict)
     graph: ServiceGraph = field(default_factory=ServiceGraph)
     symptoms: tuple[Symptom, ...] = ()
+    well_until: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ COINCIDENT, COINCIDENT_MINUTES = 0.5, 3.0
 _IMMEDIATE = (ChangeKind.flag, ChangeKind.config, ChangeKind.infrastructure)
 # The onset is an estimate, so a change a little after it is not excluded.
 TOLERANCE_MINUTES, LATE_PER_MINUTE, LATE_WORST = 1.5, 0.4, 3.0
+# A change at work for some minutes in which all was well is cleared in part: leaks, rare branches and schedules wait.
+WELL_SINCE, WELL_MINUTES = -0.8, 5.0
+# One that took effect as the trouble began, at a suspect, is that much likelier.
+AS_IT_BEGAN = 0.6
 NAMED, CARRIED, NEVER_DEPLOYED = 0.8, 0.0, -1.5
 _SHORTEST_SHA = 7
 _SHA = re.compile(r"[0-9a-fA-F]{7,40}")
@@ -89,9 +93,9 @@ def same_commit(a: str, b: str) -> bool:
     return a == b or (_SHA.fullmatch(short) is not None and long.startswith(short))
 
 
-def time_signals(change: Change, effect: Effect, context: ChangeContext) -> list[Signal]:
-    """Evidence from when the change went live, and how."""
-    signals = [_gap(change, effect, context)]
+def time_signals(change: Change, effect: Effect, context: ChangeContext, reach: float = 1.0) -> list[Signal]:
+    """Evidence from when the change went live, and how; ``reach``: how readily it shows as the trouble, in [0, 1]."""
+    signals = [_gap(change, effect, context), _health(effect, context, reach)]
     if effect.undeployed:
         signals.append(Signal(NEVER_DEPLOYED, "no recorded deploy carried it before the alert"))
     elif effect.carrier and effect.named:
@@ -115,6 +119,18 @@ def _gap(change: Change, effect: Effect, context: ChangeContext) -> Signal:
     return Signal(
         -fade * math.log1p(max(minutes, 0.0) / FADE_MINUTES), f"it took effect {max(minutes, 0):.0f} min before {start}"
     )
+
+
+def _health(effect: Effect, context: ChangeContext, reach: float) -> Signal:
+    """Whether all was well while the change was at work, as far as the onset is known."""
+    if context.onset is None or context.well_until is None:
+        return Signal(0.0, "")
+    minutes = (context.well_until - effect.at) / _MINUTE
+    if minutes > 0:
+        weight = WELL_SINCE * -math.expm1(-minutes / WELL_MINUTES)
+        return Signal(weight, f"all was well for {minutes:.0f} min after it took effect")
+    near = (effect.at - context.onset) / _MINUTE <= TOLERANCE_MINUTES
+    return Signal(AS_IT_BEGAN * reach if near else 0.0, "it took effect as the trouble began")
 
 
 def _name(carrier: Change) -> str:
