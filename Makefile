@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help:
 	@echo "make run    install into .venv, start, and show an incident being handled"
 	@echo "make test   install what tests need into .venv, then lint, type-check and test"
-	@echo "make bench  rank every data set found under DATA=... beside the trivial baselines"
+	@echo "make bench  DATA='DIR ...': rank every data set found there beside the trivial baselines"
 	@echo "make lock   resolve the dependencies again and write requirements/*.lock"
 
 run: $(VENV)/.run-installed
@@ -27,7 +27,7 @@ lint: $(VENV)/.test-installed
 	$(BIN)/lint-imports
 
 bench bench-rca: $(VENV)/.test-installed
-	@$(BIN)/python -m pipelines.bench_all $(DATA)
+	@$(BIN)/qai-sre bench all $(DATA)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("QAI SRE needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else 0'

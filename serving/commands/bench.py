@@ -72,6 +72,28 @@ def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_j
         _print(report)
 
 
+@command.command("all")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.pass_context
+def every(ctx: click.Context, folders: tuple[Path, ...]) -> None:
+    """Run `bench rca` on every data set found in DIR..., and say which were not found.
+
+    Exits 2 when none was.
+    """
+    found = 0
+    for dataset in CATALOGUE:
+        for folder in folders:
+            try:
+                ctx.invoke(rca, dataset=dataset, path=folder, delay=None, until=None, as_json=False)
+            except _Refused:
+                continue
+            found += 1
+            break
+        else:
+            click.echo(f"skipped: no {dataset} in {', '.join(map(str, folders))}", err=True)
+    ctx.exit(0 if found else 2)
+
+
 @contextmanager
 def _progress(dataset: str) -> Iterator[Callable[[int], None]]:
     """A counter on stderr for people; silence where nobody watches."""

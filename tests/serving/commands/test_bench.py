@@ -31,6 +31,15 @@ def recordings(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_all_runs_what_is_there_and_says_what_is_not(recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = CliRunner().invoke(command, ["all", str(tmp_path / "empty"), str(recordings)])
+    assert result.exit_code == 0
+    assert "rcd: 4 cases" in result.stdout
+    assert "skipped: no petshop in " in result.stderr
+    assert CliRunner().invoke(command, ["all", str(tmp_path / "empty")]).exit_code == 2
+
+
 def run(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(command, ["rca", *arguments])
     return result.exit_code, result.stdout, result.stderr
