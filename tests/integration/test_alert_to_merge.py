@@ -121,3 +121,12 @@ def test_what_is_not_configured_is_said_and_a_person_takes_over(settings: Settin
         nexus.post()
         nexus.until(IncidentStatus.escalated)
         assert f"set QAI_{missing.upper()}" in " / ".join(nexus.timeline())
+
+
+def test_the_same_on_postgresql(settings: Settings, start: Any, postgres_url: str) -> None:
+    with start(settings.model_copy(update={"database_url": postgres_url})) as nexus:
+        nexus.post()
+        incident = nexus.until(IncidentStatus.awaiting_approval)
+        assert nexus.client.post(f"/api/v1/incidents/{incident.id}/approve").status_code == 200
+        nexus.until(IncidentStatus.merged)
+        assert audit.verify(nexus.services.store.engine) >= 3
