@@ -12,7 +12,7 @@ from data.domain import Alert, Diagnosis
 from data.telemetry import Metrics, Telemetry
 from data.topology import ServiceGraph
 from models.base import Finding
-from models.changes import ChangeContext, rank_changes
+from models.changes import Beginning, ChangeContext, rank_changes
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
 from models.features import Period, change_scores
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
@@ -48,8 +48,8 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
         *entry_rates(seen.metrics, period, graph),
     ]
     symptoms = symptoms_from(leaders, blocks, findings, period, beside)
-    well_until = min(v.onset.earliest for v in views)
-    context = ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms, well_until)
+    beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
+    context = ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms, beginnings)
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()

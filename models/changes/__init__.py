@@ -14,7 +14,7 @@ import numpy as np
 
 from data.domain import Change, ChangeKind
 from models.changes.affinity import Complaint, Touched, affinity_signals, complaint_of, rarity
-from models.changes.context import ChangeContext, ChangeRanking, Symptom
+from models.changes.context import Beginning, ChangeContext, ChangeRanking, Symptom
 from models.changes.files import file_signals, only_dependencies
 from models.changes.none import no_change_signals
 from models.changes.place import Places
@@ -23,7 +23,7 @@ from models.changes.signal import Signal, sentences, total
 from models.changes.substance import substance_signals
 from models.changes.undoing import undoing_signals, undoings
 
-__all__ = ["ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
+__all__ = ["Beginning", "ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
 
 # Before any evidence: code is reviewed and tested, settings and flags less so.
 PRIOR = {

@@ -49,6 +49,15 @@ class Symptom:
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """A guess at when the trouble began: ``at``; until ``well_until`` all was surely well (None: not known)."""
+
+    at: datetime
+    well_until: datetime | None = None
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
 class ChangeContext:
     """Everything known of an incident when its changes are ranked.
 
@@ -58,7 +67,8 @@ class ChangeContext:
         service_probabilities: service -> probability that it is the root cause; may be empty.
         graph: who calls whom; may be empty.
         symptoms: what the telemetry shows, in any order.
-        well_until: the last instant at which all was surely well, no later than ``onset``; None where not known.
+        beginnings: all guesses at the onset, where there is more to say of it than ``onset``; their probabilities
+            sum to one.
     """
 
     alert: Alert
@@ -66,7 +76,12 @@ class ChangeContext:
     service_probabilities: Mapping[str, float] = field(default_factory=dict)
     graph: ServiceGraph = field(default_factory=ServiceGraph)
     symptoms: tuple[Symptom, ...] = ()
-    well_until: datetime | None = None
+    beginnings: tuple[Beginning, ...] = ()
+
+    @property
+    def began(self) -> tuple[Beginning, ...]:
+        """When the trouble may have begun: never empty, the alert itself where nothing else is known."""
+        return self.beginnings or (Beginning(self.onset or self.alert.fired_at),)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from data.domain import Change, ChangeKind
-from models.changes.context import ChangeContext
+from models.changes.context import Beginning, ChangeContext
 from models.changes.place import Places
-from models.changes.signal import Signal
+from models.changes.signal import Signal, total
 
 _MINUTE = timedelta(minutes=1)
 # Suspicion fades with the logarithm of the time that passed well: half an hour is nothing, a day is much.
@@ -23,7 +23,7 @@ _IMMEDIATE = (ChangeKind.flag, ChangeKind.config, ChangeKind.infrastructure)
 # The onset is an estimate, so a change a little after it is not excluded.
 TOLERANCE_MINUTES, LATE_PER_MINUTE, LATE_WORST = 1.5, 0.4, 3.0
 # A change at work for some minutes in which all was well is cleared in part: leaks, rare branches and schedules wait.
-WELL_SINCE, WELL_MINUTES = -0.8, 5.0
+WELL_SINCE, WELL_MINUTES = -1.2, 2.0
 # One that took effect as the trouble began, at a suspect, is that much likelier.
 AS_IT_BEGAN = 0.6
 NAMED, CARRIED, NEVER_DEPLOYED = 0.8, 0.0, -1.5
@@ -95,7 +95,7 @@ def same_commit(a: str, b: str) -> bool:
 
 def time_signals(change: Change, effect: Effect, context: ChangeContext, reach: float = 1.0) -> list[Signal]:
     """Evidence from when the change went live, and how; ``reach``: how readily it shows as the trouble, in [0, 1]."""
-    signals = [_gap(change, effect, context), _health(effect, context, reach)]
+    signals = _timing(change, effect, context, reach)
     if effect.undeployed:
         signals.append(Signal(NEVER_DEPLOYED, "no recorded deploy carried it before the alert"))
     elif effect.carrier and effect.named:
@@ -103,10 +103,18 @@ def time_signals(change: Change, effect: Effect, context: ChangeContext, reach: 
     return signals
 
 
-def _gap(change: Change, effect: Effect, context: ChangeContext) -> Signal:
-    onset = context.onset or context.alert.fired_at
-    minutes = (onset - effect.at) / _MINUTE
-    start = "the estimated onset" if context.onset else "the alert"
+def _timing(change: Change, effect: Effect, context: ChangeContext, reach: float) -> list[Signal]:
+    """How the change's time fits the trouble's, over all that may have been its beginning, each by how likely it is."""
+    start = "the estimated onset" if context.onset or context.beginnings else "the alert"
+    views = [[_gap(change, effect, b, start), _health(effect, b, reach)] for b in context.began]
+    spoken = [b.probability * math.exp(total(view)) for b, view in zip(context.began, views, strict=True)]
+    best = views[spoken.index(max(spoken))]
+    rest = math.log(sum(spoken)) - total(best)
+    return [*best, Signal(rest if len(views) > 1 else 0.0, "the trouble may have begun at another time")]
+
+
+def _gap(change: Change, effect: Effect, beginning: Beginning, start: str) -> Signal:
+    minutes = (beginning.at - effect.at) / _MINUTE
     if minutes < -TOLERANCE_MINUTES:
         late = -minutes - TOLERANCE_MINUTES
         return Signal(
@@ -121,15 +129,15 @@ def _gap(change: Change, effect: Effect, context: ChangeContext) -> Signal:
     )
 
 
-def _health(effect: Effect, context: ChangeContext, reach: float) -> Signal:
-    """Whether all was well while the change was at work, as far as the onset is known."""
-    if context.onset is None or context.well_until is None:
+def _health(effect: Effect, beginning: Beginning, reach: float) -> Signal:
+    """Whether all was well while the change was at work, as far as that is known."""
+    if beginning.well_until is None:
         return Signal(0.0, "")
-    minutes = (context.well_until - effect.at) / _MINUTE
+    minutes = (beginning.well_until - effect.at) / _MINUTE
     if minutes > 0:
         weight = WELL_SINCE * -math.expm1(-minutes / WELL_MINUTES)
         return Signal(weight, f"all was well for {minutes:.0f} min after it took effect")
-    near = (effect.at - context.onset) / _MINUTE <= TOLERANCE_MINUTES
+    near = (effect.at - beginning.at) / _MINUTE <= TOLERANCE_MINUTES
     return Signal(AS_IT_BEGAN * reach if near else 0.0, "it took effect as the trouble began")
 
 

@@ -6,6 +6,7 @@ revert, which holds every word of the change that it undoes, for that change's e
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,14 @@ from models.changes.context import ChangeContext
 from models.changes.signal import Signal
 
 # What ran until an hour ago is known to work; what ran last month met another world.
-RESTORES, RESTORES_LEAST = -2.5, -0.8
+RESTORES, RESTORES_LEAST = -3.0, -0.8
 RECENT = timedelta(days=1)
 SAYS_SO = -1.2
-UNDONE = -2.5
+UNDONE = -3.5
 # To have been undone once says that somebody thought it harmful.
 AGAIN = 0.8
 # Trouble outlives its cause for a while, and clocks differ.
-LINGERS = timedelta(minutes=1)
+LINGERS = timedelta(seconds=30)
 
 _QUOTED = re.compile(r"^(?:Revert|Rollback|Roll back|Back out)\s+\"(.+)\"\s*$", re.IGNORECASE | re.MULTILINE)
 _BY_ID = re.compile(r"\breverts? commit ([0-9a-f]{7,40})\b", re.IGNORECASE)
@@ -96,8 +97,9 @@ def undoing_signals(
     """
     signals = [_restores(change, undoing, effects)]
     ended = effects.get(undoing.undone_by.id) if undoing.undone_by else None
-    if ended and ended + LINGERS <= _began(context):
-        signals.append(Signal(UNDONE, "it had been undone before the trouble began"))
+    over = sum(b.probability for b in context.began if ended and ended + LINGERS <= b.at)
+    if over > 0:
+        signals.append(Signal(math.log1p(over * math.expm1(UNDONE)), "it had been undone before the trouble began"))
     elif ended is None or ended > context.alert.fired_at:
         again = undoing.repeats
         signals.append(Signal(AGAIN if again else 0.0, "it does again what had been undone"))
@@ -111,10 +113,6 @@ def _restores(change: Change, undoing: Undoing, effects: Mapping[str, datetime])
         return Signal(weight, f"it restores what ran until {_ago(lasted)} before it")
     says = change.kind is ChangeKind.commit and _SAYS_SO.search(change.summary)
     return Signal(SAYS_SO if says else 0.0, "it says that it restores what was there before")
-
-
-def _began(context: ChangeContext) -> datetime:
-    return context.onset or context.alert.fired_at
 
 
 def _ago(lasted: timedelta) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from data.domain import Alert, Change, ChangeKind
 from data.topology import ServiceGraph
-from models.changes import ChangeContext, Symptom, rank_changes
+from models.changes import Beginning, ChangeContext, Symptom, rank_changes
 from models.changes.undoing import takes_back, undoings
 
 FIRED = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -48,7 +49,7 @@ def context(onset: float = 1.0, well_until: float | None = 1.1) -> ChangeContext
         {"cart": 0.8, "web": 0.1},
         ServiceGraph((("web", "cart"), ("cart", "stock"))),
         SLOW,
-        None if well_until is None else at(well_until),
+        (Beginning(at(onset), None if well_until is None else at(well_until)),),
     )
 
 
@@ -131,3 +132,18 @@ def test_a_coincidence_in_time_says_little_of_a_change_elsewhere() -> None:
     there = flag("there", 1, 1, 2, "billing")
     ranking = rank_changes([here, there], context())
     assert ranking.probabilities["here"] > 10 * ranking.probabilities["there"]
+
+
+def test_where_the_onset_is_torn_each_guess_counts_by_how_likely_it_is() -> None:
+    """A change between two guesses is late for one and prompt for the other."""
+
+    def weight_of(*beginnings: Beginning) -> float:
+        early, late = commit("early", 8, None, "cart: one thing"), commit("late", 2, None, "cart: another")
+        given = replace(context(), onset=beginnings[0].at, beginnings=beginnings)
+        found = rank_changes(carried(early, late), given).probabilities
+        return found["late"] / found["early"]
+
+    first, second = Beginning(at(8), at(8)), Beginning(at(2), at(2))
+    torn = [replace(first, probability=0.5), replace(second, probability=0.5)]
+    assert weight_of(first) < weight_of(*torn) < weight_of(second)
+    assert weight_of(*torn) == pytest.approx(weight_of(*reversed(torn)))
