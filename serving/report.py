@@ -16,7 +16,7 @@ def report_lines(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnos
     yield "Root causes"
     for rank, candidate in enumerate(diagnosis.candidates[:_SHOWN], 1):
         indicator = f" ({candidate.indicator})" if candidate.indicator else ""
-        yield f"  {rank}. {candidate.probability:4.0%}  {candidate.service}{indicator}"
+        yield f"  {rank}. {percent(candidate.probability):>4}  {candidate.service}{indicator}"
         for item in diagnosis.cited(candidate.evidence)[:3]:
             yield f"         [{item.id}] {item.summary}"
         if len(candidate.path) > 1:
@@ -53,13 +53,13 @@ def _why(changes: Mapping[str, Change], diagnosis: Diagnosis) -> str:
 def _how_sure(diagnosis: Diagnosis) -> str:
     if not diagnosis.candidates:
         return "not at all"
-    others = ", ".join(f"{c.service} {c.probability:.0%}" for c in diagnosis.candidates[1:3])
-    text = f"{diagnosis.confidence:.0%} on the service" + (f" (else {others})" if others else "")
+    others = ", ".join(f"{c.service} {percent(c.probability)}" for c in diagnosis.candidates[1:3])
+    text = f"{percent(diagnosis.confidence)} on the service" + (f" (else {others})" if others else "")
     blamed = blamed_change(diagnosis)
     if blamed is not None:
-        text += f", {diagnosis.changes[0].probability:.0%} on the change"
+        text += f", {percent(diagnosis.changes[0].probability)} on the change"
     elif diagnosis.changes:
-        text += f", {diagnosis.no_change_probability:.0%} that no change did it"
+        text += f", {percent(diagnosis.no_change_probability)} that no change did it"
     blind = len(diagnosis.unseen)
     return text + (f"; {blind} thing{'s' * (blind != 1)} could not be seen" if blind else "")
 
@@ -74,7 +74,7 @@ def _changes(changes: Mapping[str, Change], diagnosis: Diagnosis) -> Iterator[st
     rows = [(c.probability, _describe(changes.get(c.id), c.id), c.evidence) for c in diagnosis.changes[:_SHOWN]]
     rows.append((diagnosis.no_change_probability, "no change caused this", diagnosis.no_change_evidence))
     for probability, text, cited in sorted(rows, key=lambda row: -row[0]):
-        yield f"{probability:4.0%}  {text}"
+        yield f"{percent(probability):>4}  {text}"
         for item in diagnosis.cited(cited)[:2]:
             yield f"      [{item.id}] {item.summary}"
 
@@ -83,3 +83,8 @@ def _describe(change: Change | None, change_id: str) -> str:
     if change is None:
         return change_id[:12]
     return f"{change.kind.value} {change_id[:12]} {change.summary!r}"
+
+
+def percent(probability: float) -> str:
+    """A probability for people: what is not impossible is not shown as nothing."""
+    return "<1%" if 0.0 < probability < 0.005 else f"{probability:.0%}"
