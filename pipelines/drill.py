@@ -33,13 +33,18 @@ class Approves(Protocol):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a drill waits, in seconds: for history before the first fault, to be noticed, settled and well again."""
+    """How long a drill waits, in seconds.
+
+    For history before the first fault, to be noticed, settled and well again; for calm before the next fault, and then
+    for ``rest_s`` more, so that the tail of one is not taken for the beginning of another.
+    """
 
     history_s: float = 150.0
     notice_s: float = 180.0
     settle_s: float = 60.0
     recover_s: float = 240.0
     calm_s: float = 180.0
+    rest_s: float = 90.0
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,14 @@ class Drill:
 
     def play(self, fault: str, seed: int) -> dict[str, Any]:
         """One fault, from calm to calm; returns what happened, with the right answer beside it."""
-        self.await_calm()
-        began = now()
         self.say(f"{fault}: put in")
         truth = self.lab.break_(fault, seed)
         try:
-            incident = self._await_incident(began)
+            incident = self._await_incident(truth.starts_at)
             record = self._handled(incident, truth) if incident else {"done": "nothing: it was not noticed"}
         finally:
             self.lab.heal(truth)
+        self.await_calm()
         return {"fault": fault, "seed": seed, **_BLANK, **record, "truth": _answer(truth)}
 
     def await_history(self, since: datetime) -> None:
@@ -74,9 +78,11 @@ class Drill:
             time.sleep(min(missing, 30.0))
 
     def await_calm(self) -> None:
-        """Wait until no incident is open; one that stays open after a fault was healed is left to people."""
-        end = time.monotonic() + self.patience.calm_s
-        while self._open() and time.monotonic() < end:
+        """Wait until no incident has been open for a while; one that stays open after a fault is left to people."""
+        end, calm_since = time.monotonic() + self.patience.calm_s, time.monotonic()
+        while time.monotonic() - calm_since < self.patience.rest_s and time.monotonic() < end:
+            if self._open():
+                calm_since = time.monotonic()
             time.sleep(_POLL_S)
 
     def _handled(self, incident: Incident, truth: Truth) -> dict[str, Any]:
@@ -109,7 +115,7 @@ class Drill:
     def _await_incident(self, since: datetime) -> Incident | None:
         end = time.monotonic() + self.patience.notice_s
         while time.monotonic() < end:
-            fresh = [i for i in self.store.incidents() if i.opened_at >= since]
+            fresh = [i for i in self.store.incidents() if i.alert.fired_at >= since]
             if fresh:
                 return fresh[-1]
             time.sleep(_POLL_S)
