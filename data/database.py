@@ -46,7 +46,7 @@ def _engine(url: str) -> sa.Engine:
         if parsed.get_backend_name() != "sqlite":
             return sa.create_engine(parsed, pool_pre_ping=True)
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = sa.create_engine(parsed)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(f"QAI_DATABASE_URL: {error}") from error
@@ -62,11 +62,14 @@ def migrate(engine: sa.Engine) -> None:
     with as_file(files("data") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('qai-sre migrations'))"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        try:
+            with engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('qai-sre migrations'))"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except sa.exc.DBAPIError as error:
+            raise ConfigError(f"QAI_DATABASE_URL: the database cannot be used: {error.orig}") from error
 
 
 @contextmanager

@@ -204,7 +204,8 @@ class Diagnosis(Noun):
 
     ``candidates`` and ``changes`` are best first. The probabilities of ``candidates`` sum to at most one:
     what is left belongs to causes outside the services seen. Those of ``changes`` and
-    ``no_change_probability`` sum to one; ``no_change_evidence`` cites what speaks for or against that none did it.
+    ``no_change_probability`` sum to one, or less where changes could not be seen; ``no_change_evidence`` cites what
+    speaks for or against that none did it.
     ``unseen`` are sentences, one for each blind spot.
     """
 

@@ -47,8 +47,9 @@ def _is_number(value: Any) -> bool:
 def _from_number(seconds: float) -> datetime:
     if not math.isfinite(seconds):
         raise ValueError("not finite")
-    while abs(seconds) >= _MILLISECONDS_FROM:
-        seconds /= 1000.0
+    for _ in ("milliseconds", "microseconds", "nanoseconds"):
+        if abs(seconds) >= _MILLISECONDS_FROM:
+            seconds /= 1000.0
     return datetime.fromtimestamp(seconds, UTC)
 
 

@@ -111,7 +111,7 @@ class IncidentSteps:
             else:
                 self._open_pull_request(incident_id)
         except (ProposalError, PolicyError, ActionError) as error:
-            self.files.escalate(incident_id, f"nothing is put to a person as a question: {error}")
+            self.files.escalate(incident_id, f"no fix waits for approval: {error}")
             return False
         return True
 
@@ -152,7 +152,9 @@ class IncidentSteps:
         try:
             pull_request = execute.merge_pull_request(self._site(incident_id).repository(), number, decision=decision)
         except (PolicyError, ActionError) as error:
-            self.files.escalate(incident_id, f"the approved pull request could not be merged: {error}")
+            # The question stands: once what was in the way is out of it, the same person may say yes again.
+            if self.store.claim(incident_id, IncidentStatus.approved, IncidentStatus.awaiting_approval):
+                self.store.note(incident_id, "problem", f"the approved pull request could not be merged: {error}")
             return False
         self.store.put(incident_id, pull_request)
         message = f"pull request {number} is merged, approved by {decision.by}; waiting for the alert to recover"

@@ -109,7 +109,9 @@ class Worker:
             DBOS.start_workflow(self._respond, incident_id)
 
     def begin_conclude(self, incident_id: str) -> None:
-        with SetWorkflowID(f"{incident_id}:conclude"):
+        # Once for each answer: after a merge that failed, the same pull request may be approved again.
+        answers = len(self._store.all(incident_id, Feedback))
+        with SetWorkflowID(f"{incident_id}:conclude:{answers}"):
             DBOS.start_workflow(self._conclude, incident_id)
 
     def step(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

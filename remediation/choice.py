@@ -122,6 +122,11 @@ def _remedy_for(change: Change) -> tuple[Remedy, str]:
 
 def _relieve(candidate: Candidate, diagnosis: Diagnosis) -> Choice:
     """The remedy for a cause that no change explains: capacity, a restart, or none."""
+    if diagnosis.no_change_probability < 0.5:
+        raise ProposalError(
+            "whether a change did it could not be seen, and what undoes a change is not what adds capacity; look at "
+            f"what was changed first ({_listed(diagnosis.unseen)})"
+        )
     # Both have to hold: this service is the cause, and no change is.
     confidence = candidate.probability * diagnosis.no_change_probability
     own = _evidence_of(candidate, diagnosis)

@@ -42,7 +42,7 @@ def _revert_commit(choice: Choice, remedy: RevertCommit) -> Wording:
     short = remedy.commit[:12]
     title = f" (“{plain(choice.change.summary, 100)}”)" if choice.change and choice.change.summary else ""
     return Wording(
-        type=SolutionType.code_fix,
+        type=SolutionType.rollback,
         summary=f"Revert commit {short}{title} and deploy the result.",
         rollback=f"Revert this pull request's merge commit (git revert -m 1 MERGE) to bring {short} back; deploy.",
         risk=f"What {short} was meant to bring is lost until it is made again; later commits may rely on it, so let "

@@ -24,7 +24,7 @@ from data.domain import (
     PullRequestState,
     RejectReason,
 )
-from data.errors import PolicyError, StoreError
+from data.errors import ActionError, PolicyError, StoreError
 from data.proposal import Proposal
 from data.store import Event, Store
 from serving.auth import Actor, actor, writer
@@ -235,7 +235,7 @@ def decide(services: Services, incident_id: str, act: Callable[[str], T]) -> T:
     incident = find(services.store, incident_id)
     try:
         result = act(incident.id)
-    except StoreError as error:
+    except (StoreError, ActionError) as error:
         raise HTTPException(409, str(error)) from error
     except PolicyError as error:
         raise HTTPException(409 if is_decided(services.store, incident.id) else 403, str(error)) from error

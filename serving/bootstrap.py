@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from data.database import connect, migrate
-from data.errors import ActionError, ConfigError
+from data.errors import ActionError, ConfigError, PolicyError
 from data.lab.repository import BRANCH
 from data.settings import Settings
 from data.sources import Source
@@ -21,7 +22,7 @@ from pipelines.steps import IncidentSteps
 from pipelines.watch import Watch
 from pipelines.worker import Worker
 from remediation.forge import LocalForge
-from remediation.policy import DEFAULT_POLICY, load_policy
+from remediation.policy import DEFAULT_POLICY, Policy, load_policy
 from serving.services import Services
 
 LAB_ENVIRONMENT = "lab"
@@ -33,20 +34,46 @@ def running(settings: Settings) -> Iterator[Services]:
 
     Raises:
         ConfigError: a setting names something that is not there or cannot be used.
-        PolicyError: the policy file is invalid. Refusing to start beats refusing every action later.
+            Refusing to start on an invalid policy beats refusing every action later.
     """
+    with _alone(settings.state_dir):
+        yield from _running(settings)
+
+
+def _running(settings: Settings) -> Iterator[Services]:
     engine = connect(settings.store_url)
     try:
         migrate(engine)
         store = Store(engine)
         files = CaseFiles(store=store, snapshots=settings.state_dir / "incidents")
-        sites, policy = build_sites(settings), load_policy(settings.policy or DEFAULT_POLICY)
+        sites, policy = build_sites(settings), _policy(settings)
         steps = IncidentSteps(settings=settings, files=files, sites=sites, policy=policy)
         answers = Answers(files=files, sites=sites, policy=policy)
         with Worker(settings, store, steps, answers) as worker, _watching(settings, sites, store, worker):
             yield Services(settings=settings, store=store, responder=worker)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder: two processes on one would each take up the other's unfinished flows."""
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (state_dir / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"QAI_STATE_DIR: another qai-sre runs on {state_dir}; stop it, or name another folder"
+            ) from error
+        yield
+
+
+def _policy(settings: Settings) -> Policy:
+    try:
+        return load_policy(settings.policy or DEFAULT_POLICY)
+    except PolicyError as error:
+        raise ConfigError(f"QAI_POLICY: {error}") from error
 
 
 def build_sites(settings: Settings) -> Sites:

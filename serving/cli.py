@@ -67,6 +67,9 @@ def main() -> None:
     except (ConfigError, InputError) as error:
         click.echo(f"qai-sre: {error}", err=True)
         sys.exit(EXIT_USAGE)
+    except OSError as error:
+        click.echo(f"qai-sre: {error.filename or 'error'}: {error.strerror or error}", err=True)
+        sys.exit(EXIT_USAGE)
     except QaiError as error:
         click.echo(f"qai-sre: {error}", err=True)
         sys.exit(EXIT_FAILED)

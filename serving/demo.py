@@ -6,10 +6,10 @@ and a small git repository of our own making stands in for the company's.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +18,11 @@ import httpx
 
 from data.domain import Alert, IncidentStatus, now
 from data.errors import ConfigError, StoreError
-from data.incidents import build_shipped_repository, shipped_incident
+from data.incidents import build_shipped_repository, shipped_head, shipped_incident
 from data.settings import Settings, load_settings
 from data.sources.bundle import read_alert
 from data.store import Event, Store
+from remediation.git import Git
 
 # The flow is done with what it can do without a person.
 SETTLED = frozenset({IncidentStatus.awaiting_approval, IncidentStatus.escalated, IncidentStatus.resolved})
@@ -36,7 +37,7 @@ def demo_settings(**overrides: object) -> Settings:
     if settings.bundle is None:
         filled |= {"bundle": shipped_incident(), "bundle_replay": True}
     if settings.repository is None:
-        filled["repository"] = settings.state_dir / "shop"
+        filled["repository"] = demo_repository(settings.state_dir)
     if settings.webhook_secret is None:
         filled["webhook_secret"] = local_secret(secret_path(settings))
     return load_settings(**overrides, **filled) if filled else settings
@@ -58,14 +59,19 @@ def local_secret(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def fresh_repository(settings: Settings) -> None:
-    """The shop's repository as it was when the recording was made. Only ever replaces one that we made."""
-    ours = settings.state_dir / "shop"
-    if settings.repository is None or settings.repository != ours:
-        return
-    if ours.exists():
-        shutil.rmtree(ours)
-    build_shipped_repository(ours)
+def demo_repository(state_dir: Path) -> Path:
+    """The first of ``shop``, ``shop-2``, ... whose main branch is as it was when the recording was made.
+
+    Where a fix has been merged the incident cannot be shown again; that repository is kept, and another is made.
+    """
+    for number in itertools.count(1):
+        folder = state_dir / (f"shop-{number}" if number > 1 else "shop")
+        if not folder.exists():
+            build_shipped_repository(folder)
+            return folder
+        if Git(folder).commit("refs/heads/main") == shipped_head():
+            return folder
+    raise AssertionError("unreachable")
 
 
 def datadog_payload(alert: Alert, cycle: str, transition: str) -> dict[str, str]:

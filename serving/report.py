@@ -45,6 +45,8 @@ def _why(changes: Mapping[str, Change], diagnosis: Diagnosis) -> str:
     first = next(iter(diagnosis.cited(lead.evidence)), None)
     cause = lead.service + (f": {first.summary}" if first else "")
     blamed = blamed_change(diagnosis)
+    if blamed is None and diagnosis.no_change_probability < 0.5:
+        return f"{cause}; whether a change caused this could not be seen"
     if blamed is None:
         return f"{cause}; most likely no change caused this"
     return f"{cause}; after {_describe(changes.get(blamed), blamed)}"

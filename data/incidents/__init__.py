@@ -20,6 +20,12 @@ def shipped_incident() -> Path:
     return Path(str(files("data.incidents").joinpath(_SHIPPED)))
 
 
+def shipped_head() -> str:
+    """The newest commit of the shipped repository, as recorded."""
+    recorded = json.loads((shipped_incident() / "repository.json").read_text(encoding="utf-8"))
+    return str(recorded["head"])
+
+
 def build_shipped_repository(path: Path) -> None:
     """Write the git repository whose commits the shipped incident names; one that is there already is kept.
 

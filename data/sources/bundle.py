@@ -217,6 +217,8 @@ def _read_table(folder: Path, stem: str, columns: Sequence[str], note: Note) -> 
     if path is None:
         raise FileNotFoundError(folder / stem)
     table = _read_rows(path, note)
+    if table.empty and not len(table.columns):  # written when there was nothing to write
+        table = pd.DataFrame({name: pd.Series(dtype="object") for name in columns})
     absent = [name for name in ("timestamp", "service") if name not in table.columns]
     if absent:
         raise InputError(f"add the column {absent[0]!r}", field=path.name)

@@ -34,7 +34,7 @@ def command(once: bool, as_json: bool, port: int | None, lab: bool) -> None:
     """
     from serving.app import create_app
     from serving.bootstrap import running
-    from serving.demo import demo_settings, fresh_repository
+    from serving.demo import demo_settings
     from serving.live import prepared_lab
     from serving.server import listen, serving
 
@@ -44,7 +44,6 @@ def command(once: bool, as_json: bool, port: int | None, lab: bool) -> None:
         settings = settings.model_copy(update={"lab": shop.state_dir, "watch_s": _WATCH_S})
     # A script wants no clash with a server that is running already.
     server = listen(settings.host, port if port is not None else 0 if once else settings.port)
-    fresh_repository(settings)
     say = _silent if as_json else click.echo
     with running(settings) as services, serving(create_app(services), server) as url:
         say(f"QAI SRE is up at {url}\n")

@@ -91,7 +91,7 @@ class IncidentView:
         """Whether a person can still approve or reject."""
         waits = self.incident.status is IncidentStatus.awaiting_approval
         is_open = self.pull_request is None or self.pull_request.state is PullRequestState.open
-        return waits and is_open and self.proposal is not None and self.feedback is None
+        return waits and is_open and self.proposal is not None
 
     @cached_property
     def change_rows(self) -> tuple[ChangeRow, ...]:

@@ -9,8 +9,10 @@ import pytest
 
 from data import audit
 from data.domain import Diagnosis, Feedback, IncidentStatus, PullRequest, PullRequestState, Verdict
+from data.errors import ConfigError
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Topology
 from data.settings import Settings
+from serving.bootstrap import running
 
 Git = Callable[..., str]
 
@@ -88,7 +90,7 @@ def test_an_alert_about_an_unknown_service_goes_to_a_person_with_the_reason(nexu
     assert run_git(nexus.services.settings.repository, "branch", "--list", "qai/*") == ""
 
 
-def test_a_dirty_checkout_stops_the_merge_and_a_person_is_told(nexus: Any, run_git: Git) -> None:
+def test_a_dirty_checkout_stops_the_merge_until_it_is_clean(nexus: Any, run_git: Git, until: Any) -> None:
     repository = nexus.services.settings.repository
     nexus.post()
     incident = nexus.until(IncidentStatus.awaiting_approval)
@@ -97,10 +99,14 @@ def test_a_dirty_checkout_stops_the_merge_and_a_person_is_told(nexus: Any, run_g
     changed.write_text(changed.read_text() + "# not committed yet\n")
     before = run_git(repository, "rev-parse", "main")
     nexus.client.post(f"/api/v1/incidents/{incident.id}/approve")
-    nexus.until(IncidentStatus.escalated)
-    assert "could not be merged" in nexus.timeline()[-1]
+    until(lambda: "could not be merged" in nexus.timeline()[-1])
     assert run_git(repository, "rev-parse", "main") == before
     assert changed.read_text().endswith("# not committed yet\n")
+
+    run_git(repository, "checkout", "--", ".")
+    assert nexus.client.post(f"/api/v1/incidents/{incident.id}/approve").status_code == 200
+    nexus.until(IncidentStatus.merged)
+    assert run_git(repository, "rev-parse", "main") != before
 
 
 def test_nobody_deciding_in_time_withdraws_the_pull_request(settings: Settings, start: Any, until: Any) -> None:
@@ -130,3 +136,8 @@ def test_the_same_on_postgresql(settings: Settings, start: Any, postgres_url: st
         assert nexus.client.post(f"/api/v1/incidents/{incident.id}/approve").status_code == 200
         nexus.until(IncidentStatus.merged)
         assert audit.verify(nexus.services.store.engine) >= 3
+
+
+def test_two_processes_on_one_state_folder_are_refused(settings: Settings, nexus: Any) -> None:
+    with pytest.raises(ConfigError, match="another qai-sre runs"), running(settings):
+        pass

@@ -294,3 +294,16 @@ def test_the_first_sentence_is_about_what_users_feel_where_that_raised_the_alert
     assert any("cpu_utilization" in text for text in kinds)
     assert any("latency_p99_ms" in text for text in kinds)
     assert kinds[0].startswith(first)
+
+
+def test_changes_that_could_not_be_seen_are_not_acquitted() -> None:
+    gone = Evidence(
+        id="missing:changes",
+        kind=EvidenceKind.missing,
+        summary="no changes",
+        source="bundle",
+        detail={"part": "changes"},
+    )
+    seen, unseen = investigate(alert(), everything()), investigate(alert(), replace(everything(), missing=(gone,)))
+    assert seen.no_change_probability == pytest.approx(1.0)
+    assert unseen.no_change_probability < 0.5

@@ -20,7 +20,7 @@ def proposal(incident, diagnosis_for, change_of):
 def test_every_part_of_a_proposal_is_there(proposal):
     analysis, solution = proposal.root_cause_analysis, proposal.proposed_solution
     assert proposal.synthesizer == "offline"
-    assert solution.type is SolutionType.code_fix
+    assert solution.type is SolutionType.rollback
     assert "[c1]" in analysis.summary
     assert "[m1]" in analysis.summary
     assert "latency_p99 of checkout rose from 120 to 940 [m1]." in analysis.details
