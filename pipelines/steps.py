@@ -124,7 +124,7 @@ class IncidentSteps:
         return IncidentStatus.awaiting_approval if late else self._standing(incident_id)
 
     def act(self, incident_id: str) -> bool:
-        """Do what a person approved. Where that fails a person takes over."""
+        """Do what a person approved. Where that fails a person is asked again, or takes over."""
         if self.store.latest(incident_id, PullRequest) is None:
             return self._apply(incident_id)
         return self._merge(incident_id)

@@ -111,7 +111,7 @@ def close_earlier(url: str, settings: Settings, store: Store) -> None:
     for incident in store.incidents(set(IncidentStatus) - {IncidentStatus.resolved}):
         for group in {a.group for a in incident.alerts if a.group.startswith("demo-")}:
             post_alert(url, settings, "Recovered", group)
-            _wait(lambda: store.incident(incident.id).status is IncidentStatus.resolved, 30)  # noqa: B023
+            _await_resolved(store, incident.id, 30)
 
 
 def follow(store: Store, key: str, timeout_s: float) -> Iterator[Event]:
@@ -134,8 +134,7 @@ def follow(store: Store, key: str, timeout_s: float) -> Iterator[Event]:
     raise StoreError(f"the incident was not handled within {timeout_s:g} s; see {incident_id or 'the log'}")
 
 
-def _wait(condition: object, timeout_s: float) -> None:
-    assert callable(condition)
+def _await_resolved(store: Store, incident_id: str, timeout_s: float) -> None:
     end = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < end:
+    while store.incident(incident_id).status is not IncidentStatus.resolved and time.monotonic() < end:
         time.sleep(_POLL_S)

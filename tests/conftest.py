@@ -7,9 +7,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -90,17 +89,3 @@ def _free_port() -> int:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         return int(server.getsockname()[1])
-
-
-def wait_until(condition: object, timeout_s: float = 20.0) -> None:
-    """Poll ``condition`` until it is true; fails with its name when it does not become so."""
-    assert callable(condition)
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"{condition} did not become true within {timeout_s:g} s")
-        time.sleep(0.02)
-
-
-def minutes(n: float) -> timedelta:
-    return timedelta(minutes=n)
