@@ -45,11 +45,12 @@ $(VENV)/.test-installed: requirements/test.lock pyproject.toml | $(VENV)/bin/pyt
 
 lock: $(VENV)/bin/python
 	$(PIP_INSTALL) uv
+	# The tests' set first: the extras hold some versions back, and users run what was tested.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command 'make lock' --extra build -o requirements/run.lock pyproject.toml
+		--custom-compile-command 'make lock' --all-extras -o requirements/test.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command 'make lock' --extra build --extra dev --extra bench --extra postgres \
-		-c requirements/run.lock -o requirements/test.lock pyproject.toml
+		--custom-compile-command 'make lock' --extra build \
+		-c requirements/test.lock -o requirements/run.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .qai dist build
