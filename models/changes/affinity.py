@@ -13,6 +13,7 @@ from data.domain import Change, ChangeKind
 from models.changes.constructs import constructs_in
 from models.changes.context import ChangeContext, Symptom
 from models.changes.diff import Diff, numbers_in, parse_diff
+from models.changes.files import acting_part
 from models.changes.mechanisms import MECHANISMS, SPECIFICITY, strengths
 from models.changes.outside import named_cause
 from models.changes.place import suspicion
@@ -108,7 +109,7 @@ class Touched:
 
     @cached_property
     def diff(self) -> Diff | None:
-        return parse_diff(self.change.diff) if self.change.diff else None
+        return parse_diff(acting_part(self.change.diff)) if self.change.diff else None
 
     @cached_property
     def words(self) -> Mapping[str, float]:

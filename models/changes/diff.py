@@ -12,6 +12,12 @@ from functools import cached_property, lru_cache
 from models.changes.words import stems
 
 _COMMENT = re.compile(r"^\s*(//|#(?!\s*(include|define|if))|/?\*|--\s|<!--|\"\"\"|''')")
+# A statement that writes a log line and does nothing else.
+_LOG_STATEMENT = re.compile(
+    r"^\s*(?:\w+\.)*_?(?:s?log(?:ger|ging|rus)?|console)(?:\(\))?"
+    r"\.(?:log|trace|debug|info|warn(?:ing)?|error|print)\w*\([^;]*\);?\s*$",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s*\*?\s*([A-Za-z.]+|%)?")
 # Generated and minified files have lines and diffs without end; what matters is seldom past these.
 MAX_LINE = 400
@@ -82,7 +88,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Diff:
-    """The lines a change removed and added, without their markers; comments and blank lines left out."""
+    """The lines a change removed and added, without their markers; comments, log statements, blank lines left out."""
 
     removed: tuple[str, ...]
     added: tuple[str, ...]
@@ -168,7 +174,7 @@ def numbers_in(text: str) -> tuple[float, ...]:
 
 
 def _code(line: str) -> str:
-    return "" if _COMMENT.match(line) else line.strip()[:MAX_LINE]
+    return "" if _COMMENT.match(line) or _LOG_STATEMENT.match(line) else line.strip()[:MAX_LINE]
 
 
 def _bag(lines: tuple[str, ...]) -> Counter[str]:

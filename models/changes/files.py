@@ -48,6 +48,11 @@ _KINDS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
     )
 )
 _ORDINARY = ("code", 0.0)
+# Kinds from this weight down do not run in production.
+INERT = -2.5
+# Where the part of a unified diff that is about one file begins, and which file that is.
+_SECTION = re.compile(r"(?m)^(?=--- \S.*\n\+\+\+ \S)")
+_FILE = re.compile(r"(?m)^(?:---|\+\+\+) (?:[ab]/)?(?!/dev/null)(\S+)")
 # The author's own word for it, where no file says more.
 _PREFIXES = {"docs": -1.5, "doc": -1.5, "test": -1.5, "tests": -1.5, "style": -1.5, "ci": -1.5}
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
@@ -72,6 +77,21 @@ def file_signals(change: Change) -> list[Signal]:
 def only_dependencies(change: Change) -> bool:
     """Whether all files touched pin the versions of libraries."""
     return bool(change.files) and all(kind_of_file(path)[0] == "dependencies" for path in change.files)
+
+
+def acting_part(diff: str) -> str:
+    """``diff`` without the files that do not run in production, such as tests, docs and CI; whole if only those are there.
+
+    A commit seldom does one thing: what it does to a build script beside the code says nothing of the code.
+    """
+    parts = [(_FILE.search(part), part) for part in _SECTION.split(diff)]
+    acting = "".join(part for found, part in parts if found and not _is_aside(found.group(1)))
+    return acting or diff
+
+
+def _is_aside(path: str) -> bool:
+    name, weight = kind_of_file(path)
+    return weight <= INERT or name == "dependencies"
 
 
 def kind_of_file(path: str) -> tuple[str, float]:

@@ -62,7 +62,7 @@ _LOAD = vocabulary("batch retry attempt record poll prefetch depth parallelism f
 def substance_signals(diff: Diff) -> list[Signal]:
     """Evidence from the diff alone. A diff that does none of these things counts a little against itself."""
     if not diff.removed and not diff.added:
-        return [Signal(-2.5, "its diff changes nothing but comments or blank lines")]
+        return [Signal(-2.5, "its diff changes nothing but comments, log statements or blank lines")]
     if diff.formatting_only:
         return [Signal(-3.0, "its diff changes nothing but the layout")]
     signals = [

@@ -6,7 +6,7 @@ import pytest
 
 from models.changes.context import Symptom
 from models.changes.diff import numbers_in, parse_diff
-from models.changes.files import kind_of_file, largest_step
+from models.changes.files import acting_part, kind_of_file, largest_step
 from models.changes.releases import same_commit
 from models.changes.signal import total
 from models.changes.substance import substance_signals
@@ -140,3 +140,33 @@ def test_abbreviated_commits_are_the_same_commit() -> None:
 )
 def test_levels_of_a_metric_symptom(text: str, levels: tuple[float, float] | None) -> None:
     assert Symptom("cart", "metric", "m", text).levels == levels
+
+
+def section(path: str, old: str, new: str) -> str:
+    return f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-{old}\n+{new}\n"
+
+
+def test_what_is_committed_beside_the_code_says_nothing_of_the_code() -> None:
+    code = section("cart/db.py", "pool = 40", "pool = 4")
+    aside = section(".github/workflows/ci.yml", "timeout-minutes: 3", "timeout-minutes: 90")
+    bump = section("requirements.txt", "yaml==7.1", "yaml==7.2")
+    assert acting_part(aside + code + bump) == code
+    assert acting_part(aside) == aside
+    assert acting_part("-pool = 40\n+pool = 4") == "-pool = 40\n+pool = 4"
+
+
+def test_a_removed_sql_comment_is_no_file() -> None:
+    text = "--- a/m.sql\n+++ b/m.sql\n@@ -1,2 +1 @@\n--- drop it\n-drop table a;\n+drop table b;\n"
+    assert parse_diff(acting_part(text)).removed == ("drop table a;",)
+
+
+@pytest.mark.parametrize(
+    "line", ['log.info("done")', 'self._logger.warn("x", y);', "console.log(`a`)", 'slog.Info("x")']
+)
+def test_a_log_statement_is_no_code(line: str) -> None:
+    assert parse_diff(f"-{line}").removed == ()
+
+
+@pytest.mark.parametrize("line", ["login.info(user)", "log.info(x); charge(card)", "return log.debug(x)"])
+def test_what_only_looks_like_a_log_statement_is_code(line: str) -> None:
+    assert parse_diff(f"-{line}").removed == (line,)
