@@ -22,6 +22,8 @@ RECENT = timedelta(seconds=30)
 GUARD = timedelta(minutes=1)
 # With less history than this, what is usual is not known yet, and nothing is said.
 MIN_HISTORY = 12
+# What stands out for this long is no passing blip, and by then what is worst has had time to show that it is.
+SETTLE = timedelta(seconds=10)
 # How many ordinary variations a symptom must have moved, all of its last samples included.
 ALARM, HELD = 6.0, 4.0
 SAMPLES = 3
@@ -70,6 +72,18 @@ def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
         if scores.kinds[i] in SYMPTOMS and held and _is_felt(scores.kinds[i], usual, now):
             breaches.append(Breach(scores.keys[i], usual, now, limit, float(scores.harm[i])))
     return tuple(sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key)))
+
+
+def detect_lasting(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
+    """What :func:`detect` finds now, once it has found something for :data:`SETTLE`; none before that.
+
+    Which service breaches first is a matter of chance and of who is asked most. A little later the one that is hit
+    hardest leads, and there is telemetry to tell by.
+    """
+    earlier = as_of - SETTLE
+    if not detect(metrics.before(earlier), as_of=earlier):
+        return ()
+    return detect(metrics, as_of=as_of)
 
 
 def has_recovered(metrics: Metrics, key: SeriesKey, *, limit: float, rises: bool, as_of: datetime) -> bool:

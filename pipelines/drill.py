@@ -39,12 +39,12 @@ class Patience:
     for ``rest_s`` more, so that the tail of one is not taken for the beginning of another.
     """
 
-    history_s: float = 150.0
+    history_s: float = 120.0
     notice_s: float = 180.0
     settle_s: float = 60.0
     recover_s: float = 240.0
     calm_s: float = 180.0
-    rest_s: float = 90.0
+    rest_s: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,18 @@ class Drill:
             time.sleep(min(missing, 30.0))
 
     def await_calm(self) -> None:
-        """Wait until no incident has been open for a while; one that stays open after a fault is left to people."""
+        """Wait until no incident has been open for a while.
+
+        One that stays open although the fault was taken out is closed, as whoever leads a game day does: the next fault
+        would else be taken for more of it.
+        """
         end, calm_since = time.monotonic() + self.patience.calm_s, time.monotonic()
-        while time.monotonic() - calm_since < self.patience.rest_s and time.monotonic() < end:
-            if self._open():
+        while time.monotonic() - calm_since < self.patience.rest_s:
+            still_open = self._open()
+            if still_open and time.monotonic() > end:
+                for incident in still_open:
+                    self.store.move(incident.id, IncidentStatus.resolved, "closed: the game day goes on")
+            elif still_open:
                 calm_since = time.monotonic()
             time.sleep(_POLL_S)
 
@@ -127,8 +135,8 @@ class Drill:
             time.sleep(_POLL_S)
         return incident
 
-    def _open(self) -> bool:
-        return bool(self.store.incidents(set(IncidentStatus) - {IncidentStatus.resolved}))
+    def _open(self) -> list[Incident]:
+        return self.store.incidents(set(IncidentStatus) - {IncidentStatus.resolved})
 
 
 _BLANK: dict[str, Any] = {

@@ -16,7 +16,8 @@ from data.domain import Alert, AlertStatus, IncidentStatus, now
 from data.sources import Request, Source
 from data.store import Store
 from data.telemetry import Metrics, SeriesKey
-from models.detect import Breach, detect, has_recovered
+from models.detect import Breach, detect_lasting, has_recovered
+from pipelines.calm import calm_metrics, episodes
 from pipelines.collect import gather
 
 log = logging.getLogger(__name__)
@@ -50,36 +51,20 @@ class Watch:
 
     def look(self, as_of: datetime) -> list[Alert]:
         """One look; returns the alerts and recoveries it raised."""
-        request = Request(alert=None, start=as_of - HISTORY, as_of=as_of)
+        request = Request(alert=None, start=as_of - HISTORY, as_of=as_of, metrics_only=True)
         metrics = gather(request, self.sources, deadline_s=self.deadline_s).metrics
         firing = self._firing()
         raised = [recovery(alert, as_of) for alert in firing if _is_over(alert, metrics, as_of)]
         # One alert a service: a second symptom of what is firing already tells nobody anything.
         known = {alert.service for alert in firing}
-        fresh = [b for b in detect(metrics, as_of=as_of) if b.key.service not in known]
+        past = episodes(self.store, self.environment, since=request.start, before=as_of)
+        breaches = detect_lasting(calm_metrics(metrics, past), as_of=as_of)
+        fresh = [b for b in breaches if b.key.service not in known]
         if fresh and not self._is_settling():
-            raised.append(self._alert(fresh[0], as_of))
+            raised.append(alert_about(fresh[0], as_of, self.environment))
         for receipt in self.store.receive([(alert, "") for alert in raised]):
             self.handle(receipt.key)
         return raised
-
-    def _alert(self, breach: Breach, as_of: datetime) -> Alert:
-        key = breach.key
-        group = f"{key.service}/{key.metric}/{key.instance}/{as_of.isoformat()}"
-        usual, unit = f"{breach.usual:.3g}", f" {key.unit}" if key.unit else ""
-        return Alert(
-            id=group,
-            source=SOURCE,
-            service=key.service,
-            title=f"{key.service} {key.metric} is {breach.now:.3g}{unit}, usually {usual}{unit}",
-            fired_at=as_of,
-            group=group,
-            metric=key.metric,
-            value=breach.now,
-            threshold=breach.limit,
-            environment=self.environment,
-            extra={"instance": key.instance, "unit": key.unit, "usual": breach.usual, "rises": breach.rises},
-        )
 
     def _firing(self) -> list[Alert]:
         """What the watch itself raised and has not yet seen recover."""
@@ -92,6 +77,26 @@ class Watch:
         """Whether an incident is still being investigated: its alerts' neighbours are not yet known."""
         unsettled = (IncidentStatus.open, IncidentStatus.investigating)
         return self.store.backlog() > 0 or bool(self.store.incidents(unsettled))
+
+
+def alert_about(breach: Breach, at: datetime, environment: str | None) -> Alert:
+    """The notification that a series has left its usual range."""
+    key = breach.key
+    group = f"{key.service}/{key.metric}/{key.instance}/{at.isoformat()}"
+    usual, unit = f"{breach.usual:.3g}", f" {key.unit}" if key.unit else ""
+    return Alert(
+        id=group,
+        source=SOURCE,
+        service=key.service,
+        title=f"{key.service} {key.metric} is {breach.now:.3g}{unit}, usually {usual}{unit}",
+        fired_at=at,
+        group=group,
+        metric=key.metric,
+        value=breach.now,
+        threshold=breach.limit,
+        environment=environment,
+        extra={"instance": key.instance, "unit": key.unit, "usual": breach.usual, "rises": breach.rises},
+    )
 
 
 def recovery(alert: Alert, at: datetime) -> Alert:

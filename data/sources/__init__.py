@@ -19,12 +19,14 @@ from data.telemetry import Telemetry
 class Request:
     """What to look for: telemetry between ``start`` and ``as_of`` that could bear on ``alert``.
 
-    Without an alert somebody is keeping watch, and wants whatever there is.
+    Without an alert somebody is keeping watch, and wants whatever there is. With ``metrics_only`` nothing but metrics
+    is looked at, and a source may save itself the rest.
     """
 
     alert: Alert | None
     start: datetime
     as_of: datetime
+    metrics_only: bool = False
 
 
 class Source(Protocol):

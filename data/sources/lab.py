@@ -58,6 +58,8 @@ class LabSource:
         if not paths:
             raise SourceError(f"no telemetry in {self._state_dir}; start the shop with `qai-sre lab up`")
         window = (_microseconds(request.start), _microseconds(request.as_of))
+        if request.metrics_only:
+            return Telemetry(metrics=_read_metrics(paths, window)).before(request.as_of)
         spans = _read_spans(paths, window)
         telemetry = Telemetry(
             metrics=_read_metrics(paths, window),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from data.lab.lab import Lab
 
 # Subcommands that live in modules of their own, imported only when named.
-_ELSEWHERE = {"drill": "serving.commands.lab_drill"}
+_ELSEWHERE = {"drill": "serving.commands.lab_drill", "record": "serving.commands.lab_record"}
 
 
 class _Group(click.Group):
