@@ -39,3 +39,9 @@ def _history(seen: Telemetry, period: Period) -> timedelta:
     starts = [pd.Timestamp(t, tz="UTC") for t in seen.metrics.timestamps[:1]]
     starts += [table["timestamp"].min() for table in (seen.logs, seen.spans) if len(table)]
     return max((pd.Timestamp(period.before) - start for start in starts), default=timedelta(0))
+
+
+def modalities(seen: Telemetry) -> frozenset[str]:
+    """Which kinds of telemetry there are at all: metrics, spans, logs, graph."""
+    there = {"metrics": len(seen.metrics), "spans": len(seen.spans), "logs": len(seen.logs), "graph": bool(seen.graph)}
+    return frozenset(name for name, some in there.items() if some)

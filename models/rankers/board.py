@@ -1,0 +1,153 @@
+"""The board: what every service shows in every channel, as arrays, for one view of one incident.
+
+Nothing on it depends on names. Whatever a service is called, and in whatever order they come, a ranker sees the same
+rows; training data are boards whose names have been thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from data.domain import Alert
+from data.telemetry import Floats, to_datetime64
+from data.topology import ServiceGraph
+from models.base import Channel, Finding
+from models.blame import blame, edge_rows, trust, unexplained_harm
+from models.features import Period
+from models.indicators import Kind, kind_of
+from models.load import inherited_load
+from models.sentences import CHANNEL_OF, MetricBlock
+
+Indices = npt.NDArray[np.intp]
+CHANNELS = tuple(Channel)
+KINDS = tuple(Kind)
+MODALITIES = ("metrics", "spans", "logs", "graph")
+# A series has begun to deviate where it first lies this many spreads off its level before the onset.
+DEVIATES = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """``S`` services beside each other. Rows follow ``services``; nothing is normalised yet.
+
+    Attributes:
+        signs: strongest sign in each channel, in the channel's unit, >= 0; shape (S, len(CHANNELS)).
+        trusted: how far each sign speaks of its own service rather than of a neighbour, in [0, 1]; same shape.
+        rises, falls: largest change of any series of each kind, in spreads, before anything is taken off for
+            callees; shape (S, len(KINDS)).
+        first: seconds from the start of the incident window to the first deviation of any series; NaN where there
+            is none; shape (S,).
+        edges: (caller, callee) pairs of rows; shape (E, 2).
+        alerting: the row of the alerting service, -1 where it is not among them.
+        watched: which kind of metric the alert is on, as an index of KINDS.
+        seen: whether metrics, spans, logs and a call graph were there at all (``MODALITIES``); shape (4,).
+    """
+
+    services: tuple[str, ...]
+    signs: Floats
+    trusted: Floats
+    rises: Floats
+    falls: Floats
+    first: Floats
+    edges: Indices
+    alerting: int
+    watched: int
+    seen: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.services)
+
+
+def board_of(
+    alert: Alert,
+    graph: ServiceGraph,
+    blocks: Sequence[MetricBlock],
+    findings: Sequence[Finding],
+    *,
+    period: Period | None = None,
+    seen: Collection[str] = MODALITIES,
+) -> Board:
+    """What every service of the graph or of any signal shows.
+
+    Args:
+        blocks: changed metric series; any may be empty.
+        findings: what spans and logs showed; may be empty.
+        period: tells when series first deviated; None leaves that unknown.
+        seen: which of ``MODALITIES`` were there at all.
+    """
+    services = sorted({k.service for b in blocks for k in b.scores.keys} | {f.service for f in findings}
+                      | {alert.service} | set(graph.services))  # fmt: skip
+    row = {service: i for i, service in enumerate(services)}
+    edges = edge_rows(graph, row)
+    signs, trusted = _signs(alert, services, row, edges, graph, blocks, findings)
+    rises, falls = np.zeros((2, len(services), len(KINDS)))
+    first = np.full(len(services), np.nan)
+    for block in blocks:
+        if not len(block.scores.keys):
+            continue
+        rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
+        columns = np.array([KINDS.index(kind) for kind in block.scores.kinds], dtype=np.intp)
+        np.maximum.at(rises, (rows, columns), block.scores.z)
+        np.maximum.at(falls, (rows, columns), -block.scores.z)
+        if period is not None:
+            np.fmin.at(first, rows, first_deviations(block, period))
+    there = np.array([m in seen for m in MODALITIES[:3]] + [bool(graph)])
+    watched = KINDS.index(kind_of(alert.metric or alert.title))
+    return Board(tuple(services), signs, trusted, rises, falls, first, edges, row[alert.service], watched, there)
+
+
+def _signs(
+    alert: Alert,
+    services: list[str],
+    row: dict[str, int],
+    edges: Indices,
+    graph: ServiceGraph,
+    blocks: Sequence[MetricBlock],
+    findings: Sequence[Finding],
+) -> tuple[Floats, Floats]:
+    """The strongest sign of each service in each channel, and how far it is to be trusted; (services, channels)."""
+    column = {channel: j for j, channel in enumerate(CHANNELS)}
+    board = np.zeros((len(services), len(CHANNELS)))
+    trusted = np.zeros_like(board)
+    for block in blocks:
+        rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
+        columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
+        harm = unexplained_harm(block.scores, rows, len(services), edges)
+        np.maximum.at(board, (rows, columns), harm)
+        np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, services, edges, alert.service))
+        share = blame(block.scores, rows, services, graph, alert)
+        gone = np.bincount(rows, weights=block.scores.vanished, minlength=len(services))
+        for signs, channel in ((share, Channel.blame), (gone, Channel.vanished)):
+            for table in (board, trusted):
+                np.maximum(table[:, column[channel]], signs, out=table[:, column[channel]])
+        # Strained by its callers' surge, a service is a victim: its signs count for less, the more it is asked to do.
+        load = inherited_load(block.scores, rows, len(services), edges)[:, None]
+        board, trusted = board / load, trusted / load
+    for finding in findings:
+        at = (row[finding.service], column[finding.channel])
+        board[at] = max(board[at], finding.score)
+        trusted[at] = max(trusted[at], finding.score * finding.trust)
+    return board, np.where(board > 0, trusted / np.where(board > 0, board, 1.0), 0.0)
+
+
+def first_deviations(block: MetricBlock, period: Period) -> Floats:
+    """Seconds from ``period.before`` to each series' first sample beyond ordinary variation, in the direction it
+    went; NaN where it did not. Shape (K,)."""
+    times = block.metrics.timestamps
+    low = int(np.searchsorted(times, to_datetime64(period.before), side="left"))
+    high = int(np.searchsorted(times, to_datetime64(period.end), side="right"))
+    scores = block.scores
+    moved = np.flatnonzero(np.abs(scores.z) >= DEVIATES)
+    found = np.full(len(scores.keys), np.nan)
+    if high <= low or not len(moved):
+        return found
+    off = (block.metrics.values[low:high, moved] - scores.base[moved]) * np.sign(scores.z[moved])
+    beyond = off >= np.maximum(DEVIATES * scores.scale[moved], 0.3 * np.abs(scores.change[moved]))
+    at = np.argmax(beyond, axis=0)
+    seconds = (times[low:high] - to_datetime64(period.before)).astype("timedelta64[us]").astype(float) / 1e6
+    found[moved] = np.where(beyond.any(axis=0), seconds[at], np.nan)
+    return found
