@@ -15,7 +15,7 @@ import numpy as np
 from data.domain import Change, ChangeKind
 from models.changes.affinity import Complaint, Touched, affinity_signals, complaint_of, rarity
 from models.changes.context import Beginning, ChangeContext, ChangeRanking, Symptom
-from models.changes.files import file_signals, only_dependencies
+from models.changes.files import file_signals, only_dependencies, runs_nowhere
 from models.changes.none import no_change_signals
 from models.changes.place import Places
 from models.changes.releases import Effect, Releases, time_signals
@@ -109,7 +109,7 @@ def _reach(services: frozenset[str], effect: Effect, places: Places) -> float:
 def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float], near: float) -> list[Signal]:
     """Evidence from what the change says and does; ``near``: how near to the trouble it does so, in [0, 1]."""
     signals = affinity_signals(touched, complaint, rare, near)
-    if touched.diff is not None and not only_dependencies(touched.change):
+    if touched.diff is not None and not only_dependencies(touched.change) and not runs_nowhere(touched.change):
         substance = substance_signals(touched.diff)
         heard = agreement(signals, complaint)
         return [*signals, *(s._replace(weight=s.weight * heard) if s.weight > 0 else s for s in substance)]

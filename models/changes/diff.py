@@ -19,6 +19,8 @@ _LOG_STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s*\*?\s*([A-Za-z.]+|%)?")
+# A number by the name of its argument or key: attempts=3, ttl: 60.
+_NAMED_NUMBER = re.compile(r"\b([A-Za-z_]\w*)\s*[:=]\s*(\d+(?:\.\d+)?)\b")
 # Generated and minified files have lines and diffs without end; what matters is seldom past these.
 MAX_LINE = 400
 MAX_PAIRED_LINES = 40
@@ -57,7 +59,9 @@ class Edit:
         """The numbers that differ, as (old, new) in a common unit where units are written."""
         before, after = numbers_in(self.old), numbers_in(self.new)
         if len(before) != len(after):
-            return ()
+            named, renamed = dict(_NAMED_NUMBER.findall(self.old)), dict(_NAMED_NUMBER.findall(self.new))
+            kept = [(float(named[name]), float(renamed[name])) for name in named if name in renamed]
+            return tuple((a, b) for a, b in kept if a != b)
         return tuple((a, b) for a, b in zip(before, after, strict=True) if a != b)
 
     @cached_property

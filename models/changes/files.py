@@ -25,7 +25,11 @@ _KINDS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
             -3.0,
             r"(^|/)(\.github|\.gitlab|\.circleci|\.buildkite|ci)/|(^|/)(Jenkinsfile|\.travis)",
         ),
-        ("developer tools", -3.5, r"(^|/)\.?(golangci|eslintrc|prettierrc|pylintrc|pre-commit|flake8|rubocop)\b[^/]*$"),
+        (
+            "developer tools",
+            -3.5,
+            r"(^|/)\.?(golangci|eslintrc|prettierrc|pylintrc|pre-commit|flake8|rubocop)\b[^/]*$|(^|/)(GNU)?[Mm]akefile$|(^|/)[Jj]ustfile$",
+        ),
         ("other environments", -2.5, r"(^|/|[._-])(staging|dev|development|sandbox|local|qa)(/|[._-])"),
         ("appearance", -2.5, r"\.(css|scss|less|svg|png|jpe?g|ico|woff2?|html?|hbs|mustache|tmpl)$"),
         (
@@ -75,23 +79,26 @@ def file_signals(change: Change) -> list[Signal]:
 
 
 def only_dependencies(change: Change) -> bool:
-    """Whether all files touched pin the versions of libraries."""
-    return bool(change.files) and all(kind_of_file(path)[0] == "dependencies" for path in change.files)
+    """Whether the files touched pin the versions of libraries, and nothing else of what runs in production."""
+    kinds = [kind_of_file(path) for path in change.files]
+    return {name for name, weight in kinds if weight > INERT} == {"dependencies"}
+
+
+def runs_nowhere(change: Change) -> bool:
+    """Whether no file touched runs in production."""
+    return bool(change.files) and all(kind_of_file(path)[1] <= INERT for path in change.files)
 
 
 def acting_part(diff: str) -> str:
-    """``diff`` without the files that do not run in production, such as tests, docs and CI; whole if only those are there.
+    """``diff`` without the files that do not run in production (tests, docs, CI, ...); whole if only those are there.
 
     A commit seldom does one thing: what it does to a build script beside the code says nothing of the code.
     """
     parts = [(_FILE.search(part), part) for part in _SECTION.split(diff)]
-    acting = "".join(part for found, part in parts if found and not _is_aside(found.group(1)))
-    return acting or diff
-
-
-def _is_aside(path: str) -> bool:
-    name, weight = kind_of_file(path)
-    return weight <= INERT or name == "dependencies"
+    kinds = [(kind_of_file(found.group(1)), part) for found, part in parts if found]
+    running = [(name, part) for (name, weight), part in kinds if weight > INERT]
+    code = [part for name, part in running if name != "dependencies"]
+    return "".join(code or [part for _, part in running]) or diff
 
 
 def kind_of_file(path: str) -> tuple[str, float]:

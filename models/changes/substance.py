@@ -24,7 +24,8 @@ GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("a bound check", r"\bif\b.*[<>]=?.*\b(len|size|max|min|limit|\d+)\b"),
         ("a timeout", r"time_?out|deadline"),
         ("a lock", r"\b(un)?lock\b|mutex|synchronized|semaphore|for_update|FOR UPDATE"),
-        ("a retry limit", r"attempts?\b|max_?retries|backoff|jitter|circuit_?breaker"),
+        ("a retry limit", r"attempts?\b|max_?retries|circuit_?breaker"),
+        ("a pause between attempts", r"back_?off|jitter|exponential"),
         ("a limit", r"\blimit\b|maximum_?size|max_?(entries|size|conns?|items)|rate_?limit|throttle"),
         ("error handling", r"\b(catch|except|rescue|recover|finally)\b|if err\b"),
         ("the release of a resource", r"\bclose\(|defer |dispose|\bwith (open|closing|session)|release\("),
@@ -48,6 +49,8 @@ _REMOTE = re.compile(
     r"\bselect\b.*\bfrom\b|\bquery\w*\(|\bexecute\(|\bfetch\w*\(|\bfind\w*\(|\.get\w*\(|\bawait\b|\bctx\b|http|rpc|\.load\w*\(|\.call\(",
     re.IGNORECASE,
 )
+# A call that does something for many items at once, as client libraries name it.
+_BATCH = re.compile(r"[._]?(?:batch|bulk|multi|mget)\w*\(|\w+_?(?:many|all|batch|bulk|multi)\(", re.IGNORECASE)
 _UNBOUNDED = re.compile(r"while\s*\(?\s*(true|1)\b|for\s*\{|for\s*\(;;\)|\bloop\s*\{", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|`([^`]{2,})`")
 # Values of these starve what they serve when they shrink.
@@ -112,7 +115,7 @@ def _value(edit: Edit) -> Signal:
     weight = (1.3 if starves or not spares else 0.65) * edit.size
     verb, factor = ("lowers", 1 / ratio) if ratio < 1 else ("raises", ratio)
     return Signal(
-        weight + (0.7 if starves and edit.size > 0.25 else 0.0),
+        weight + (0.7 * min(1.0, edit.size / 0.6) if starves else 0.0),
         f'it {verb} a number {factor:.3g} times in "{_short(edit.new)}"',
     )
 
@@ -120,11 +123,17 @@ def _value(edit: Edit) -> Signal:
 def _calls_in_loops(diff: Diff) -> list[Signal]:
     if any(map(_UNBOUNDED.search, diff.added)) and not any(map(_UNBOUNDED.search, diff.removed)):
         return [Signal(1.2, "it adds a loop without a bound")]
+    if any(map(_BATCH.search, diff.removed)) and not any(map(_BATCH.search, diff.added)) and _in_loop(diff.added):
+        return [Signal(1.8, "it replaces one call for many items by a call for each")]
     looped = any(map(_LOOP.search, (*diff.added, *diff.context)))
     before, after = (sum(bool(_REMOTE.search(line)) for line in lines) for lines in (diff.removed, diff.added))
     if looped and after > before == 0 and not diff.only_adds:
         return [Signal(1.8, "it adds calls or queries where there is a loop and were none before")]
     return []
+
+
+def _in_loop(lines: Sequence[str]) -> bool:
+    return any(map(_LOOP.search, lines))
 
 
 def _stored_objects(diff: Diff) -> list[Signal]:

@@ -170,3 +170,22 @@ def test_a_log_statement_is_no_code(line: str) -> None:
 @pytest.mark.parametrize("line", ["login.info(user)", "log.info(x); charge(card)", "return log.debug(x)"])
 def test_what_only_looks_like_a_log_statement_is_code(line: str) -> None:
     assert parse_diff(f"-{line}").removed == (line,)
+
+
+@pytest.mark.parametrize(
+    ("diff", "reason"),
+    [
+        ("-@retry(attempts=3, wait=exponential(0.1))\n+@retry(attempts=3, wait=none())", "a pause between attempts"),
+        ("-x = c.fetch_many(ids)\n+x = [c.fetch(i) for i in ids]", "a call for each"),
+        ("-b = s.prices.Batch(keys)\n+for i := range keys {\n+p := s.prices.Load(keys[i])\n+}", "a call for each"),
+    ],
+)
+def test_what_a_diff_risks(diff: str, reason: str) -> None:
+    assert any(reason in s.reason and s.weight > 1 for s in substance_signals(parse_diff(diff)))
+
+
+def test_numbers_meet_by_name_where_a_line_lost_some() -> None:
+    (edit,) = parse_diff(
+        "-@retry(attempts=3, wait=jitter(0.1, 2.0), on=Timeout)\n+@retry(attempts=90, on=Timeout)"
+    ).edits
+    assert edit.numbers == ((3.0, 90.0),)
