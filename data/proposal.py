@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from data.domain import Noun, Probability, Utc, now
 
@@ -27,6 +27,11 @@ class CodeAction(StrEnum):
     delete = "delete"
     create_file = "create_file"
     delete_file = "delete_file"
+
+    @classmethod
+    def _missing_(cls, value: object) -> CodeAction | None:
+        """Two names language models use for the same actions."""
+        return {"replace_line": cls.replace, "delete_block": cls.delete}.get(str(value))
 
 
 class CodeChange(Noun):
@@ -49,7 +54,7 @@ class ConfigurationChange(Noun):
 
     path: str
     key: str
-    value: str | float | bool | None = None
+    value: JsonValue = None
     action: ConfigurationAction = ConfigurationAction.set
 
 

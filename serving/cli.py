@@ -21,6 +21,7 @@ _COMMANDS = {
     "data": "Make incidents whose cause is known, to learn from.",
     "lab": "A small real shop to break: start it, load it, break it, heal it.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
+    "patch": "Put a proposal's changes into a working tree, all of them or none.",
     "login": "Print a one-time link that signs you in to Nexus.",
     "verify-audit": "Check that the audit log has not been rewritten.",
 }
