@@ -14,7 +14,7 @@ import numpy as np
 
 from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
 from models.features import Period, change_scores
-from models.indicators import Kind, direction_of
+from models.indicators import Kind, direction_of, kind_of, words_of
 
 SYMPTOMS = frozenset({Kind.latency, Kind.error, Kind.availability})
 # The last half minute is compared with what was usual until a minute ago: a short ramp shows in between.
@@ -24,9 +24,10 @@ GUARD = timedelta(minutes=1)
 MIN_HISTORY = 12
 # What stands out for this long is no passing blip, and by then what is worst has had time to show that it is.
 SETTLE = timedelta(seconds=10)
-# How many ordinary variations a symptom must have moved, all of its last samples included.
+# How many ordinary variations a symptom must have moved; and three of its last four samples by so much: errors that hit
+# one request in three leave a sample of few requests untouched now and then.
 ALARM, HELD = 6.0, 4.0
-SAMPLES = 3
+SAMPLES, OF_LAST = 3, 4
 # Users do not feel less than this: half as long again, or two in a hundred more failing.
 LATENCY_SHARE = 0.5
 FAILING_SHARE = 0.02
@@ -65,11 +66,11 @@ def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
         usual, now, scale = float(scores.base[i]), float(scores.now[i]), float(scores.scale[i])
         towards = _harmful(scores.kinds[i], scores.keys[i])
         limit = usual + towards * HELD * scale
-        recent = _last(metrics, int(i), as_of)
-        held = len(recent) == SAMPLES and bool(np.all(towards * (recent - limit) > 0))
+        recent = _last(metrics, int(i), as_of, OF_LAST)
+        held = len(recent) == OF_LAST and (towards * (recent - limit) > 0).sum() >= SAMPLES
         if np.isfinite(metrics.values[:history, i]).sum() < MIN_HISTORY:
             continue
-        if scores.kinds[i] in SYMPTOMS and held and _is_felt(scores.kinds[i], usual, now):
+        if is_symptom(scores.keys[i]) and held and _is_felt(scores.kinds[i], usual, now):
             breaches.append(Breach(scores.keys[i], usual, now, limit, float(scores.harm[i])))
     return tuple(sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key)))
 
@@ -96,11 +97,17 @@ def has_recovered(metrics: Metrics, key: SeriesKey, *, limit: float, rises: bool
     return bool(np.all(recent <= limit) if rises else np.all(recent >= limit))
 
 
+def is_symptom(key: SeriesKey) -> bool:
+    """Whether users feel what ``key`` measures. Waiting for a processor is a cause, although it is a time."""
+    kind = kind_of(key.metric, key.unit)
+    return kind in SYMPTOMS and "cpu" not in words_of(key.metric)
+
+
 def _harmful(kind: Kind, key: SeriesKey) -> int:
     return direction_of(key.metric, key.unit) or (-1 if kind is Kind.availability else 1)
 
 
-def _last(metrics: Metrics, column: int, as_of: datetime, count: int = SAMPLES) -> Floats:
+def _last(metrics: Metrics, column: int, as_of: datetime, count: int) -> Floats:
     """The newest ``count`` samples of a series, of the last minute at most: older ones say nothing about now."""
     start = int(np.searchsorted(metrics.timestamps, to_datetime64(as_of - 2 * RECENT)))
     values = metrics.values[start:, column]

@@ -45,7 +45,6 @@ class Fault:
         culprits: the services that are a right answer to "where is it"; any counts. For a fault between two
             services these are both ends.
         indicators: metrics of a culprit, as its services report them, in which it shows.
-        can_wait: whether its effect can be made to begin some time after the change that causes it.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Fault:
     culprits: tuple[str, ...]
     indicators: tuple[str, ...]
     means: Mechanism
-    can_wait: bool = False
 
     @property
     def change_caused(self) -> bool:
@@ -65,6 +63,14 @@ class Fault:
     def in_code(self) -> bool:
         """Whether reverting a commit, and deploying that, is the way back."""
         return self.kind is FaultKind.code
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether its effect can begin later: with the customers that meet it, or where no change is to blame.
+
+        What a deploy or a setting does, it else does at once.
+        """
+        return not self.change_caused or (isinstance(self.means, BadCommit) and self.means.waits_for_spring)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -123,7 +129,6 @@ _CODE = (
         ("checkout",),
         (_ERRORS, "http_server_errors_per_second"),
         BadCommit("checkout", "checkout: vouchers may ask for a minimum order", waits_for_spring=True),
-        can_wait=True,
     ),
     Fault(
         "retry-storm",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import shutil
 import socket
 import sys
 import tarfile
@@ -36,6 +37,8 @@ _PROGRAMS = Path(__file__).with_name("programs")
 _START_DEADLINE_S = 30.0
 # Requests that found the old instance's address are let through to it before it is stopped.
 _DRAIN_S = 0.3
+# Releases kept although nothing runs them.
+_IDLE_RELEASES = 3
 
 Progress = Callable[[str], None]
 
@@ -204,6 +207,7 @@ class Lab:
             if old is not None:
                 time.sleep(_DRAIN_S)
                 self.processes.stop([old])
+            self._prune_releases()
             return self.events.append(
                 Change(
                     id=f"deploy-{launched['instance']}",
@@ -268,7 +272,7 @@ class Lab:
             fault: its name.
             seed: picks the innocent deploys, and on which side of the fault they fall.
             innocent: how many harmless commits are deployed around the fault.
-            delay_s: for a fault that waits for something (``Fault.can_wait``), how long until that begins.
+            delay_s: for a fault that can (``Fault.can_wait``), how long until its effect begins.
             gap_s: seconds between two of these changes.
 
         Returns:
@@ -420,6 +424,13 @@ class Lab:
                 tar.extractall(new, filter="data")
             new.replace(folder)
         return folder
+
+    def _prune_releases(self) -> None:
+        """Remove the files of commits that nothing runs, but for the last few: a roll-back is then quick."""
+        running = {known.get("commit") for known in self._running().values()}
+        idle = [folder for folder in (self.state_dir / "releases").iterdir() if folder.name not in running]
+        for folder in sorted(idle, key=lambda each: each.stat().st_mtime)[:-_IDLE_RELEASES]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from data.lab.files import read_json
 from data.lab.history import OWNERS
 from data.lab.lab import Lab, free_port
 from data.lab.limits import MEMORY_MB, limit_memory, memory_in_use_mb
-from data.lab.repository import commit_patch, patch_applies
+from data.lab.repository import BRANCH, commit_patch, git, patch_applies
 from data.lab.truth import Truth
 
 if TYPE_CHECKING:
@@ -61,9 +61,18 @@ class BadCommit:
         from data.lab.breaking import revert
 
         lab.set_load(spring_from=None)
-        reverted = revert(lab.repository, truth.changes[0])
+        commit = self._commit(lab, truth)
+        reverted = revert(lab.repository, commit) if commit else None
         if reverted is not None or lab.differs(self.service, lab.head()):
             lab.deploy(self.service, lab.head())
+
+    def _commit(self, lab: Lab, truth: Truth) -> str | None:
+        """What to revert: as recorded, or as found where whoever committed it was interrupted before recording it."""
+        if truth.changes or truth.base is None:
+            return next(iter(truth.changes), None)
+        subject = self.message.partition("\n")[0]
+        since = git(lab.repository, "log", "--format=%H %s", f"{truth.base}..{BRANCH}").splitlines()
+        return next((sha for sha, _, said in (line.partition(" ") for line in since) if said == subject), None)
 
 
 @dataclass(frozen=True)

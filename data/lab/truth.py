@@ -12,7 +12,7 @@ class Truth(Noun):
 
     ``services`` are the right answers to "where is it", any of which counts; ``changes`` the ids of the change
     events and commits that caused it, empty where no change did; ``innocent`` the harmless ones around it.
-    ``starts_at`` is when its effect may begin.
+    ``starts_at`` is when its effect may begin. ``base`` is the newest commit before it.
     """
 
     id: str
@@ -24,12 +24,15 @@ class Truth(Noun):
     innocent: tuple[str, ...]
     injected_at: Utc
     starts_at: Utc
+    base: str | None = None
 
 
 def write_truth(state_dir: Path, truth: Truth) -> None:
     folder = state_dir / "truth"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{truth.id}.json").write_text(truth.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    new = folder / f".{truth.id}.new"
+    new.write_text(truth.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    new.replace(folder / f"{truth.id}.json")
 
 
 def forget_truth(state_dir: Path, truth: Truth) -> None:

@@ -208,6 +208,51 @@ def test_a_lost_name_fails_the_callers_calls(lab: Lab) -> None:
     assert status_of(lab, "POST", "/basket/abc", body) == 200
 
 
+def test_what_no_change_causes_can_begin_later(lab: Lab) -> None:
+    def answer() -> int:
+        return status_of(lab, "POST", "/basket/abc", {"lines": [{"sku": SKUS[0], "units": 1}]})
+
+    truth = lab.break_("dns-failure", innocent=0, delay_s=2.0)
+    assert answer() == 200
+    eventually(lambda: answer() == 503)
+    assert now() >= truth.starts_at
+    lab.heal(truth)
+    assert answer() == 200
+    again = lab.break_("dns-failure", innocent=0, delay_s=600.0)
+    lab.heal(again)  # before it began
+    assert not [process for process in lab.processes.all() if "dns-failure" in process.name]
+
+
+def test_a_break_that_is_interrupted_can_be_healed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupted(service: str, commit: str) -> Change:
+        raise Interrupted
+
+    code = git(lab.repository, "rev-parse", "main^{tree}")
+    with monkeypatch.context() as patched:
+        patched.setattr(lab, "deploy", interrupted)
+        with pytest.raises(Interrupted):
+            lab.break_("pool-cut", innocent=0)
+    assert git(lab.repository, "rev-parse", "main^{tree}") != code
+    [truth] = lab.truths()
+    assert truth.fault == "pool-cut"
+    lab.heal(truth)
+    assert git(lab.repository, "rev-parse", "main^{tree}") == code
+    assert lab.truths() == ()
+
+
+def test_what_nothing_runs_any_more_is_removed(lab: Lab) -> None:
+    for commit in git(lab.repository, "log", "--format=%H", "-5", "main~1").split():
+        lab.deploy("cart", commit)
+    lab.deploy_head()
+    kept = {folder.name for folder in (lab.state_dir / "releases").iterdir()}
+    running = {lab.running_commit(service) for service in SERVICES}
+    assert running <= kept
+    assert len(kept - running) == 3
+
+
 def test_a_full_volume_refuses_orders_until_there_is_room(lab: Lab) -> None:
     truth = lab.break_("disk-full", innocent=0)
 
@@ -236,7 +281,7 @@ def test_what_cannot_be_done_is_refused_with_a_remedy(lab: Lab) -> None:
     with pytest.raises(InputError, match="no fault 'fire'"):
         lab.break_("fire")
     with pytest.raises(InputError, match="exception-on-branch"):
-        lab.break_("dns-failure", delay_s=5)
+        lab.break_("n-plus-one", delay_s=5)
     with pytest.raises(InputError, match="choose from frontend"):
         lab.deploy("warehouse", lab.head())
     with pytest.raises(InputError, match="no commit"):
