@@ -132,6 +132,7 @@ def symptoms_from(
     shown = [f for block in blocks if block.source == "metrics" for f in metric_findings(block, period, services)]
     said = {(f.service, f.indicator) for f in shown}
     more = [f for f in beside if (f.service, f.indicator) not in said]
+    felt = {id(f) for f in (*shown, *findings)}
     return tuple(
         Symptom(
             f.service,
@@ -139,6 +140,7 @@ def symptoms_from(
             f.indicator or "",
             str(f.detail.get("sample") or f.detail.get("error") or f.text),
             f.score,
+            f.channel.value if id(f) in felt else "",
         )
         for f in strongest([*shown, *findings, *more])
     )

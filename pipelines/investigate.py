@@ -51,7 +51,9 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     ]
     symptoms = symptoms_from(leaders, blocks, findings, period, beside)
     beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
-    context = ChangeContext(alert, onset.at, ranking.probabilities, graph, symptoms, beginnings)
+    context = ChangeContext(
+        alert, onset.at, ranking.probabilities, graph, symptoms, beginnings, services_reporting(seen)
+    )
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
@@ -73,6 +75,12 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
         as_of=as_of,
         onset=onset.at,
     )
+
+
+def services_reporting(seen: Telemetry) -> frozenset[str]:
+    """The entities that tell of themselves, rather than being told of by others."""
+    tables = (table["service"].dropna().astype(str).unique() for table in (seen.logs, seen.spans))
+    return frozenset(seen.metrics.services).union(*tables)
 
 
 def share_of_changes_seen(seen: Telemetry) -> float:

@@ -19,32 +19,37 @@ from models.changes.files import file_signals, only_dependencies, runs_nowhere
 from models.changes.none import no_change_signals
 from models.changes.place import Places
 from models.changes.releases import Effect, Releases, time_signals
-from models.changes.signal import Signal, sentences, total
+from models.changes.signal import Signal, named, sentences, total
 from models.changes.substance import substance_signals
 from models.changes.undoing import undoing_signals, undoings
+from models.changes.weighing import Weighing, shipped
 
 __all__ = ["Beginning", "ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
 
 # Before any evidence: code is reviewed and tested, settings and flags less so.
 PRIOR = {
-    ChangeKind.commit: Signal(0.0, ""),
-    ChangeKind.deploy: Signal(0.8, "what it carried is not recorded"),
-    ChangeKind.flag: Signal(0.4, "a flag changes behaviour without a deploy"),
-    ChangeKind.config: Signal(0.8, "settings are changed with less testing than code"),
-    ChangeKind.infrastructure: Signal(0.0, ""),
+    ChangeKind.commit: Signal(0.0, "", "kind"),
+    ChangeKind.deploy: Signal(0.8, "what it carried is not recorded", "kind"),
+    ChangeKind.flag: Signal(0.4, "a flag changes behaviour without a deploy", "kind"),
+    ChangeKind.config: Signal(0.8, "settings are changed with less testing than code", "kind"),
+    ChangeKind.infrastructure: Signal(0.0, "", "kind"),
 }
-CARRIER = Signal(-2.7, "it only carried a recorded commit, which is judged itself")
+CARRIER = Signal(-2.7, "it only carried a recorded commit, which is judged itself", "carrier")
 UNKNOWN_DIFF = -0.3
 
 
-def rank_changes(changes: Sequence[Change], context: ChangeContext) -> ChangeRanking:
+def rank_changes(changes: Sequence[Change], context: ChangeContext, weighing: Weighing | None = None) -> ChangeRanking:
     """How probably each of ``changes`` caused the incident that ``context`` describes, and how probably none did.
 
     The order of ``changes`` and of the symptoms does not matter. Changes that took effect after the alert get zero.
+
+    Args:
+        weighing: how far each family of evidence is trusted; None for the fitted numbers.
     """
-    signals = signals_of(changes, context)
+    weighing = weighing or shipped()
+    signals = {id_: weighing.of(found) for id_, found in signals_of(changes, context).items()}
     impossible = {change.id for change in changes} - set(signals)
-    none = no_change_signals(context)
+    none = weighing.of(no_change_signals(context))
     probabilities, nothing = _softmax({id_: total(found) for id_, found in signals.items()}, total(none))
     return ChangeRanking(
         {**probabilities, **dict.fromkeys(sorted(impossible), 0.0)},
@@ -74,10 +79,11 @@ def signals_of(changes: Sequence[Change], context: ChangeContext) -> dict[str, l
             continue
         signals[change.id] = [
             _standing(change, releases),
-            *time_signals(change, effect, context, _reach(services[change.id], effect, places)),
-            *undoing_signals(change, history[change.id], live_at, context),
-            _place(services[change.id], effect, places),
-            *file_signals(change),
+            *named("time", time_signals(change, effect, context, _reach(services[change.id], effect, places))),
+            *named("undoing", undoing_signals(change, history[change.id], live_at, context)),
+            *named("place", [_place(services[change.id], effect, places)]),
+            _names(touched[change.id], services[change.id], places),
+            *named("files", file_signals(change)),
             *_content(touched[change.id], complaint, rare, _near(services[change.id], effect, places)),
         ]
     return signals
@@ -96,6 +102,13 @@ def _place(services: frozenset[str], effect: Effect, places: Places) -> Signal:
     return places.signal(services, shared_by=carrier)
 
 
+def _names(touched: Touched, services: frozenset[str], places: Places) -> Signal:
+    diff = touched.diff
+    if diff is None or runs_nowhere(touched.change):
+        return Signal(0.0, "")
+    return places.names_suspect((*diff.removed, *diff.added), services)
+
+
 def _near(services: frozenset[str], effect: Effect, places: Places) -> float:
     carrier = effect.carrier.service if effect.carrier else None
     return places.nearness(services | {carrier} if carrier else services)
@@ -110,12 +123,12 @@ def _content(touched: Touched, complaint: Complaint, rare: Mapping[str, float], 
     """Evidence from what the change says and does; ``near``: how near to the trouble it does so, in [0, 1]."""
     signals = affinity_signals(touched, complaint, rare, near)
     if touched.diff is not None and not only_dependencies(touched.change) and not runs_nowhere(touched.change):
-        substance = substance_signals(touched.diff)
+        substance = named("substance", substance_signals(touched.diff))
         heard = agreement(signals, complaint)
         return [*signals, *(s._replace(weight=s.weight * heard) if s.weight > 0 else s for s in substance)]
     if touched.change.kind is ChangeKind.commit:
         signals.append(
-            Signal(UNKNOWN_DIFF, "its diff was not recorded, so it can be neither cleared nor convicted by it")
+            Signal(UNKNOWN_DIFF, "its diff was not recorded: it can be neither cleared nor convicted by it", "unread")
         )
     return signals
 

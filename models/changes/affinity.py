@@ -175,10 +175,10 @@ def affinity_signals(
     return [
         signal
         for signal in (
-            _mechanisms(touched, complaint, near),
-            _words(touched, complaint, rare, near),
-            _identifiers(touched, complaint),
-            _numbers(touched, complaint),
+            _mechanisms(touched, complaint, near)._replace(family="mechanisms"),
+            _words(touched, complaint, rare, near)._replace(family="words"),
+            _identifiers(touched, complaint)._replace(family="identifiers"),
+            _numbers(touched, complaint)._replace(family="numbers"),
         )
         if signal.weight
     ]

@@ -13,6 +13,8 @@ from data.topology import ServiceGraph
 _NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)"
 _LEVELS = re.compile(rf"\bfrom {_NUMBER}\s*\S{{0,8}} to {_NUMBER}", re.IGNORECASE)
 
+_COUNTS = re.compile(rf"\bran {_NUMBER} times where {_NUMBER} were usual", re.IGNORECASE)
+
 
 def _number(text: str) -> float:
     return float(text.replace(",", ""))
@@ -28,6 +30,7 @@ class Symptom:
         name: the metric or operation; the severity for a log where nothing better is known.
         text: the log template or error text; for a metric, a sentence such as "rose from 12 ms to 1,480 ms".
         score: how abnormal it is, in no particular unit; only its order among symptoms of its kind counts.
+        channel: which way of looking showed it (:class:`~models.base.Channel`); empty where that is not known.
     """
 
     service: str
@@ -35,16 +38,22 @@ class Symptom:
     name: str
     text: str = ""
     score: float = 0.0
+    channel: str = ""
 
     @property
     def levels(self) -> tuple[float, float] | None:
-        """What a metric moved from and to, as its text says it, units left out; None where it does not."""
+        """What it moved from and to, as its text says it, units left out; None where it does not.
+
+        Of a metric the level, of calls in spans how many were usual and how many there were.
+        """
+        if self.kind == "span" and (counts := _COUNTS.search(self.text)):
+            return _number(counts.group(2)), _number(counts.group(1))
         found = _LEVELS.search(self.text) if self.kind == "metric" else None
         return (_number(found.group(1)), _number(found.group(2))) if found else None
 
     @property
     def is_steady(self) -> bool:
-        """Whether it is a metric that hardly moved: no complaint, but something to compare with."""
+        """Whether it is a level that hardly moved: no complaint, but something to compare with."""
         return self.levels is not None and abs(self.levels[1] - self.levels[0]) < 0.1 * abs(self.levels[0])
 
 
@@ -67,6 +76,7 @@ class ChangeContext:
         service_probabilities: service -> probability that it is the root cause; may be empty.
         graph: who calls whom; may be empty.
         symptoms: what the telemetry shows, in any order.
+        reporting: the entities that tell of themselves, by metrics, logs or spans of their own; empty if not known.
         beginnings: all guesses at the onset, where there is more to say of it than ``onset``; their probabilities
             sum to one.
     """
@@ -77,6 +87,7 @@ class ChangeContext:
     graph: ServiceGraph = field(default_factory=ServiceGraph)
     symptoms: tuple[Symptom, ...] = ()
     beginnings: tuple[Beginning, ...] = ()
+    reporting: frozenset[str] = frozenset()
 
     @property
     def began(self) -> tuple[Beginning, ...]:

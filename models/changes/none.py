@@ -9,9 +9,10 @@ import re
 from collections.abc import Sequence
 
 from models.changes.context import ChangeContext, Symptom
+from models.changes.nature import nature_signals
 from models.changes.outside import causes_named
 from models.changes.place import suspicion
-from models.changes.signal import Signal
+from models.changes.signal import Signal, named
 from models.indicators import Kind, kind_of
 
 # Most incidents follow a change (Google's SRE book, chapter 1, says 70 %), but any one recorded change seldom does it.
@@ -41,12 +42,12 @@ def no_change_signals(context: ChangeContext) -> list[Signal]:
     suspects = suspicion(context)
     weighed = [(symptom, suspects.get(symptom.service, 0.0)) for symptom in context.symptoms]
     signals = [
-        Signal(BASE, "any one change is an unlikely cause before the evidence is heard"),
-        *_texts(weighed),
-        _outside_host(weighed, context),
-        _limits_reached(weighed),
-        _many_lose_capacity(context.symptoms),
-        traffic_signal(context),
+        Signal(BASE, "any one change is an unlikely cause before the evidence is heard", "none"),
+        *named("said", _texts(weighed)),
+        *named("said", [_outside_host(weighed, context)]),
+        *named("limits", [_limits_reached(weighed), _many_lose_capacity(context.symptoms)]),
+        *named("surge", [traffic_signal(context)]),
+        *nature_signals(context),
     ]
     return [signal for signal in signals if signal.weight]
 

@@ -21,6 +21,8 @@ NEUTRAL = 0.4
 SHARED = 0.7
 # A path names a service if it holds this share of the service's name.
 LIKE = 0.5
+# Lines that name a suspect act on it nearly as much as its own do.
+NAMES, SHORTEST_NAME = 1.0, 4
 # Services suspected less than this, relative to the leading one, cannot make a change suspect.
 LEAST_SUSPICION = 0.02
 # Words that say "this is a service" rather than which.
@@ -115,6 +117,19 @@ class Places:
             return Signal(0.0, "which service it acts on is not recorded")
         value, phrase = self.reach(shared_by)
         return Signal(WEIGHT * (SHARED * value - NEUTRAL), f"shared code: {phrase}")
+
+    def names_suspect(self, lines: Iterable[str], services: frozenset[str]) -> Signal:
+        """Evidence from changed lines of other ``services`` that name a suspect: they change how it is called."""
+        text = re.sub(r"[^a-z0-9]", "", " ".join(lines).lower())
+        named = [
+            (share, suspect)
+            for suspect, share in self._suspicion.items()
+            if suspect not in services
+            and len(self._cores.get(suspect, "")) >= SHORTEST_NAME
+            and self._cores[suspect] in text
+        ]
+        share, suspect = max(named, default=(0.0, ""))
+        return Signal(NAMES * share, f"the lines it changes name {suspect}, a suspected service", "names")
 
 
 def _core(name: str) -> str:

@@ -97,9 +97,9 @@ def time_signals(change: Change, effect: Effect, context: ChangeContext, reach: 
     """Evidence from when the change went live, and how; ``reach``: how readily it shows as the trouble, in [0, 1]."""
     signals = _timing(change, effect, context, reach)
     if effect.undeployed:
-        signals.append(Signal(NEVER_DEPLOYED, "no recorded deploy carried it before the alert"))
+        signals.append(Signal(NEVER_DEPLOYED, "no recorded deploy carried it before the alert", "deployed"))
     elif effect.carrier and effect.named:
-        signals.append(Signal(NAMED, f"{_name(effect.carrier)} carried it to production"))
+        signals.append(Signal(NAMED, f"{_name(effect.carrier)} carried it to production", "deployed"))
     return signals
 
 
@@ -136,9 +136,9 @@ def _health(effect: Effect, beginning: Beginning, reach: float) -> Signal:
     minutes = (beginning.well_until - effect.at) / _MINUTE
     if minutes > 0:
         weight = WELL_SINCE * -math.expm1(-minutes / WELL_MINUTES)
-        return Signal(weight, f"all was well for {minutes:.0f} min after it took effect")
+        return Signal(weight, f"all was well for {minutes:.0f} min after it took effect", "well")
     near = (effect.at - beginning.at) / _MINUTE <= TOLERANCE_MINUTES
-    return Signal(AS_IT_BEGAN * reach if near else 0.0, "it took effect as the trouble began")
+    return Signal(AS_IT_BEGAN * reach if near else 0.0, "it took effect as the trouble began", "began")
 
 
 def _name(carrier: Change) -> str:

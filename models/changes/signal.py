@@ -7,10 +7,19 @@ from typing import NamedTuple
 
 
 class Signal(NamedTuple):
-    """``weight`` adds to the log-odds of an explanation; ``reason`` says why, in a sentence a person can check."""
+    """``weight`` adds to the log-odds of an explanation; ``reason`` says why, in a sentence a person can check.
+
+    ``family`` names the kind of evidence, for fitting how far each kind is to be trusted (``weighing.py``).
+    """
 
     weight: float
     reason: str
+    family: str = ""
+
+
+def named(family: str, signals: Iterable[Signal]) -> list[Signal]:
+    """``signals`` with the family's name, where they have none of their own."""
+    return [s if s.family else s._replace(family=family) for s in signals]
 
 
 def total(signals: Iterable[Signal]) -> float:
