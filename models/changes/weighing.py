@@ -28,7 +28,7 @@ _LEAST_SHARE = 1e-9
 
 @dataclass(frozen=True)
 class Weighing:
-    """``multipliers``: family -> what its weights are multiplied by, in [0, 3]; a family not named keeps its weights."""
+    """``multipliers``: family -> what its weights are multiplied by, in [0, 3]; one for a family not named."""
 
     multipliers: Mapping[str, float] = field(default_factory=dict)
 
