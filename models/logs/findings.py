@@ -1,7 +1,7 @@
 """What log lines say: templates that are new, surge or vanish; errors, and whom they name.
 
-Templates are found by Drain (He et al., ICWS 2017; the drain3 package). Counts of raw error lines mislead, because
-services that log errors all day are the loudest; a template is compared with its own past instead.
+Counts of raw error lines mislead, because services that log errors all day are the loudest; a template is compared
+with its own past instead.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from data.domain import EvidenceKind
 from data.telemetry import Metrics
 from models.base import Channel, Finding
 from models.features import Period
+from models.logs.miner import templates_of
 
-# Distinct messages given to Drain; the commonest come first, and what is left over forms its own template.
-MAX_MESSAGES = 5_000
-MAX_LENGTH = 400
-_VARIABLE = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4,}){1,4}\b|\d+(?:[.:]\d+)*")
+# Longer messages are cut for quoting; their template is found from more of them.
+MAX_QUOTED = 400
 _WEIGHTS = {"fatal": 1.0, "critical": 1.0, "emergency": 1.0, "alert": 1.0, "panic": 1.0, "error": 1.0, "err": 1.0,
             "severe": 1.0, "warning": 0.5, "warn": 0.5}  # fmt: skip
 # What an ordinary line is worth beside an error: a new one may as well be a release.
@@ -68,38 +67,18 @@ def log_series(logs: pd.DataFrame, max_points: int = 240) -> Metrics:
 
 
 def _with_templates(lines: pd.DataFrame) -> pd.DataFrame:
-    message = lines["message"].fillna("").astype(str).str.slice(0, MAX_LENGTH)
-    masked = message.str.replace(_VARIABLE, "<*>", regex=True)
+    message = lines["message"].fillna("").astype(str)
+    # In the order of text: templates must not depend on the order of lines.
+    template = templates_of(sorted(message.unique()))
     return pd.DataFrame(
         {
             "timestamp": lines["timestamp"],
             "service": lines["service"].astype(str),
-            "message": message,
-            "template": masked.map(_templates(masked)),
+            "message": message.str.slice(0, MAX_QUOTED),
+            "template": message.map(template),
             "weight": _weight(lines),
         }
     )
-
-
-def _templates(masked: pd.Series) -> dict[str, str]:
-    """The template of each distinct masked message."""
-    from drain3 import TemplateMiner
-    from drain3.template_miner_config import TemplateMinerConfig
-
-    config = TemplateMinerConfig()
-    config.drain_max_clusters = MAX_MESSAGES
-    miner = TemplateMiner(config=config)
-    # By count and then by text: templates must not depend on the order of lines.
-    common = (
-        masked.value_counts()
-        .rename_axis("message")
-        .reset_index()
-        .sort_values(["count", "message"], ascending=[False, True])
-    )
-    messages = common["message"].head(MAX_MESSAGES).tolist()
-    cluster = {message: int(miner.add_log_message(message)["cluster_id"]) for message in messages}
-    final = {c.cluster_id: c.get_template() for c in miner.drain.clusters}
-    return {message: final.get(cluster.get(message, -1), "<other>") for message in masked.unique()}
 
 
 def _weight(lines: pd.DataFrame) -> pd.Series:
