@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data.domain import Decision, Noun, Outcome, Probability, Severity
 from data.errors import PolicyError
-from remediation.checks import PROTECTED_PATHS, protected_files
+from remediation.protected import PROTECTED_PATHS, protected_files
 
 DEFAULT_POLICY = Path(__file__).parent / "policies" / "default.yaml"
 
@@ -77,7 +77,7 @@ class Rule(_Part):
 class Policy(_Part):
     """All the rules.
 
-    ``protected_paths`` come on top of :data:`~remediation.checks.PROTECTED_PATHS`. ``problem`` is set where a
+    ``protected_paths`` come on top of :data:`~remediation.protected.PROTECTED_PATHS`. ``problem`` is set where a
     policy could not be read: such a policy refuses everything.
     """
 

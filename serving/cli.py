@@ -22,6 +22,7 @@ _COMMANDS = {
     "lab": "A small real shop to break: start it, load it, break it, heal it.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
     "patch": "Put a proposal's changes into a working tree, all of them or none.",
+    "check": "Hold the change in a working tree to every gate a proposed fix has to pass.",
     "login": "Print a one-time link that signs you in to Nexus.",
     "verify-audit": "Check that the audit log has not been rewritten.",
 }

@@ -23,7 +23,7 @@ from remediation.patch.edit import Edit, edit
 from remediation.patch.match import Match
 from remediation.patch.scope import Scope, read, resolve
 from remediation.patch.structured import configured
-from remediation.patch.syntax import is_checked, syntax_problem
+from remediation.syntax import is_checked, syntax_problem
 
 __all__ = ["Match", "Placed", "Plan", "Scope", "plan_changes", "write"]
 

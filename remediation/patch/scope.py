@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data.errors import ProposalError
-from remediation.checks import PROTECTED_PATHS, protected_files
+from remediation.protected import PROTECTED_PATHS, protected_files
 
 MAX_BYTES = 2_000_000
 

@@ -1,0 +1,95 @@
+"""The repository's own tests, in a box: no network, a cleared environment, its own processes, bounded resources.
+
+bubblewrap (https://github.com/containers/bubblewrap) makes the box. Without it tests are not run at all: a patch is
+code nobody has approved, and code nobody has approved does not run on the host.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from remediation.checks.check import Check, Skipped
+
+TIMEOUT_S = 300.0
+_MEMORY_BYTES = 2 * 1024**3
+_FILE_BYTES = 256 * 1024**2
+_PROCESSES = 512
+
+
+def run_tests(checkout: Path, command: Sequence[str] | None = None) -> Check | Skipped | None:
+    """Whether the tests of the copy at ``checkout`` pass; the folder may be written to by them.
+
+    Args:
+        checkout: a copy made for this, with the change in it.
+        command: how its tests are run; None to find out. None is returned where it has none.
+    """
+    tests = tuple(command) if command else test_command(checkout)
+    if tests is None:
+        return None
+    problem = unavailable()
+    if problem:
+        return Skipped(name="tests", why=problem)
+    try:
+        done = subprocess.run(
+            [*box(checkout), *tests], capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Check(name="tests", passed=False, detail=f"{tests[0]} did not finish within {TIMEOUT_S:.0f} s")
+    lines = [line.strip() for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
+    last = lines[-1][:200] if lines else f"exit code {done.returncode}"
+    if done.returncode == 127 or "No module named" in last:
+        return Skipped(name="tests", why=f"what the tests need is not installed here: {last}")
+    return Check(name="tests", passed=done.returncode == 0, detail=last)
+
+
+def run_tests_in_a_copy(repository: Path, command: Sequence[str] | None = None) -> Check | Skipped | None:
+    """As :func:`run_tests`, on a copy of a working tree without git's own folder: the tree itself stays as it is."""
+    with TemporaryDirectory(prefix="qai-tests-") as folder:
+        copy = Path(folder) / "repository"
+        shutil.copytree(repository, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
+        return run_tests(copy, command)
+
+
+def test_command(checkout: Path) -> tuple[str, ...] | None:
+    """How this repository runs its tests without a network; None where that cannot be told."""
+    if any(checkout.glob("test_*.py")) or any((checkout / "tests").rglob("test_*.py")):
+        return (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+    if (checkout / "go.mod").is_file():
+        return ("go", "test", "./...")
+    if (checkout / "Cargo.toml").is_file():
+        return ("cargo", "test", "--offline", "--quiet")
+    return None
+
+
+def unavailable() -> str | None:
+    """Why there is no box on this machine; None where there is one."""
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed, and unapproved code is not run without it; install bubblewrap"
+    probe = subprocess.run([*box(Path("/tmp")), "true"], capture_output=True, text=True, check=False, timeout=20)
+    return None if probe.returncode == 0 else f"bubblewrap cannot make a sandbox here: {probe.stderr.strip()[:150]}"
+
+
+def box(checkout: Path) -> tuple[str, ...]:
+    """The command that runs what follows it inside the box: everything read-only but the copy and a fresh /tmp."""
+    limits = (f"--as={_MEMORY_BYTES}", f"--fsize={_FILE_BYTES}", f"--nproc={_PROCESSES}", f"--cpu={int(TIMEOUT_S)}")
+    # The interpreter may live in a home folder: its own prefix is shown, the rest of the home is not.
+    prefixes = dict.fromkeys(str(Path(p).resolve()) for p in (sys.prefix, sys.base_prefix))
+    shown = [part for prefix in prefixes for part in ("--ro-bind", prefix, prefix)]
+    if sys.prefix not in prefixes:
+        shown += ["--ro-bind", sys.prefix, sys.prefix]
+    system = [part for top in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
+              for part in ("--ro-bind-try", top, top)]  # fmt: skip
+    return (
+        "prlimit", *limits,
+        "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
+        *system, "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev", *shown,
+        "--bind", str(checkout), "/repository", "--chdir", "/repository",
+        "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "HOME", "/tmp",
+        "--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "PYTHONPATH", "/repository",
+        "--",
+    )  # fmt: skip
