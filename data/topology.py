@@ -30,11 +30,11 @@ class ServiceGraph:
         self._graph = graph
         self.hosts: Mapping[str, str] = dict(hosts or {})
 
-    @property
+    @cached_property
     def services(self) -> tuple[str, ...]:
         return tuple(sorted(self._graph.nodes))
 
-    @property
+    @cached_property
     def edges(self) -> tuple[tuple[str, str], ...]:
         return tuple(sorted(self._graph.edges))
 
@@ -42,7 +42,7 @@ class ServiceGraph:
         return service in self._graph
 
     def __bool__(self) -> bool:
-        return self._graph.number_of_edges() > 0
+        return bool(self.edges)
 
     def callees(self, service: str) -> tuple[str, ...]:
         """The services that ``service`` calls directly."""
@@ -78,6 +78,8 @@ class ServiceGraph:
 
     def merged(self, other: ServiceGraph) -> ServiceGraph:
         """The union of two graphs; ``self`` wins where hosts differ."""
+        if not other.services and not other.hosts:
+            return self
         return ServiceGraph(
             [*self.edges, *other.edges], [*self.services, *other.services], {**other.hosts, **self.hosts}
         )

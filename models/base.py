@@ -32,6 +32,22 @@ class Channel(StrEnum):
     new_logs = "new_logs"
     lost_logs = "lost_logs"
     named_in_errors = "named_in_errors"
+    queue = "queue"
+    pool = "pool"
+    cache = "cache"
+    rows = "rows"
+    restarts = "restarts"
+    timeouts = "timeouts"
+    own_errors = "own_errors"
+    callers_slow = "callers_slow"
+    callers_fail = "callers_fail"
+    fan_out = "fan_out"
+    lost_calls = "lost_calls"
+    surge = "surge"
+    starved = "starved"
+    peer_time = "peer_time"
+    peer_errors = "peer_errors"
+    ways = "ways"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
-from models.features import ChangeScores
+from models.features import ChangeScores, by_name
 from models.indicators import Kind, closeness
 
 TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
@@ -59,7 +59,7 @@ def trust(scores: ChangeScores, rows: Indices, services: list[str], edges: Indic
     if requests is not None and alerting in services and requests[services.index(alerting)] > 0:
         share = requests / requests[services.index(alerting)]
         used = np.where(requests > 0, np.minimum(1.0, share / HARDLY_USED), 1.0)
-    of_self = np.array([closeness(key.metric) for key in scores.keys])
+    of_self = np.array(by_name(scores.keys, lambda metric, _: closeness(metric)))
     calls = np.zeros(n_services, bool)
     calls[edges[:, 0]] = True
     for mine in _travelling(scores).values():
@@ -108,8 +108,11 @@ def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:
 
 def _travelling(scores: ChangeScores) -> dict[str, Indices]:
     """The series of each metric that spreads from callee to caller, by name."""
-    names = np.array([k.metric if kind in TRAVELS else "" for k, kind in zip(scores.keys, scores.kinds, strict=True)])
-    return {str(name): np.flatnonzero(names == name) for name in np.unique(names) if name}
+    found: dict[str, list[int]] = {}
+    for i, (key, kind) in enumerate(zip(scores.keys, scores.kinds, strict=True)):
+        if kind in TRAVELS:
+            found.setdefault(key.metric, []).append(i)
+    return {name: np.array(found[name], dtype=np.intp) for name in sorted(found)}
 
 
 def _watched(scores: ChangeScores, rows: Indices, alerting: int, alert: Alert) -> dict[str, Indices]:

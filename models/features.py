@@ -10,15 +10,18 @@ All arithmetic is on whole (K, T) arrays; the cost is linear in series x samples
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, Times, to_datetime64
 from models.indicators import Kind, direction_of, kind_of
+
+T = TypeVar("T")
 
 # Older samples say little about what is normal now, and bound the cost.
 MAX_BASELINE_SAMPLES = 600
@@ -92,15 +95,21 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     change = np.where(enough, _lasting_change(now, base, before, times[first:cut]), 0.0)
     z = change / scale
     z = np.clip(np.nan_to_num(z, nan=0.0, posinf=MAX_SCORE, neginf=-MAX_SCORE), -MAX_SCORE, MAX_SCORE)
-    kinds = tuple(kind_of(key.metric, key.unit) for key in metrics.keys)
+    kinds = tuple(by_name(metrics.keys, kind_of))
     vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * before.shape[1])) & (window.shape[1] >= 3)
     return ChangeScores(metrics.keys, kinds, base, now, change, scale, z, _harm(z, metrics.keys), vanished)
+
+
+def by_name(keys: Sequence[SeriesKey], tell: Callable[[str, str], T]) -> list[T]:
+    """What ``tell`` says of each series' metric and unit, asked once for each of these."""
+    said = {pair: tell(*pair) for pair in {(key.metric, key.unit) for key in keys}}
+    return [said[key.metric, key.unit] for key in keys]
 
 
 def level_of(middle: Floats, keys: Sequence[SeriesKey]) -> Floats:
     """How large a series usually is. An availability of 99.9 % is a failure share of 0.1 %."""
     level = np.abs(middle)
-    share = np.array([kind_of(key.metric, key.unit) is Kind.availability for key in keys], dtype=bool)
+    share = np.array(by_name(keys, lambda metric, unit: kind_of(metric, unit) is Kind.availability), dtype=bool)
     whole = np.where(level > 1.0, 100.0, 1.0)
     return np.asarray(np.where(share & (level <= whole), whole - level, level))
 
@@ -127,10 +136,13 @@ def as_rates(series: Floats, n_before: int) -> Floats:
     """
     if n_before < MIN_BASELINE_SAMPLES:
         return series
-    steps = np.diff(series[:, :n_before], axis=1)
+    # Hardly any series survives a look at a few samples, so that few are looked at in full.
+    few = series[:, np.linspace(0, n_before - 1, min(n_before, 9)).astype(int)]
+    maybe = np.flatnonzero(~(few[:, 1:] < few[:, :-1]).any(axis=1))
+    steps = np.diff(series[maybe, :n_before], axis=1)
     known = np.isfinite(steps).sum(axis=1)
-    counters = (known >= 8) & ~(steps < 0).any(axis=1) & ((steps > 0).sum(axis=1) > 0.6 * known)
-    if not counters.any():
+    counters = maybe[(known >= 8) & ~(steps < 0).any(axis=1) & ((steps > 0).sum(axis=1) > 0.6 * known)]
+    if not len(counters):
         return series
     growth = np.diff(series[counters], axis=1, prepend=np.nan)
     rates = series.copy()
@@ -195,6 +207,6 @@ def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
 
 
 def _harm(z: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
-    towards = np.array([direction_of(key.metric, key.unit) for key in keys], dtype=float)
+    towards = np.array(by_name(keys, direction_of), dtype=float)
     # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none.
     return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards)))

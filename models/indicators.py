@@ -15,7 +15,9 @@ from functools import lru_cache
 class Kind(StrEnum):
     """The kinds of indicator, after the four golden signals and the USE method (latency, traffic, errors, saturation).
 
-    ``availability`` is the share that succeeds: an error measure that harms by falling.
+    ``availability`` is the share that succeeds: an error measure that harms by falling. ``calls`` are requests sent to
+    others, where ``traffic`` is those received; ``cache`` is how often a cache has the answer; ``rows`` what a database
+    reads.
     """
 
     latency = "latency"
@@ -27,6 +29,13 @@ class Kind(StrEnum):
     disk = "disk"
     network = "network"
     saturation = "saturation"
+    queue = "queue"
+    pool = "pool"
+    cache = "cache"
+    calls = "calls"
+    rows = "rows"
+    restarts = "restarts"
+    timeouts = "timeouts"
     other = "other"
 
 
@@ -37,26 +46,32 @@ def _words(text: str) -> frozenset[str]:
 # In order: the first kind with a word in the name has it ("request_errors" are errors, "request_latency" is latency).
 _KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
     (Kind.availability, _words("success successful successes availability uptime healthy apdex up")),
+    (Kind.restarts, _words("restart restarts oom killed kills crash crashes evicted evictions")),
+    (Kind.timeouts, _words("timeout timeouts timedout")),
     (
         Kind.error,
         _words(
             "error errors err errs fail failed failure failures fault faults exception exceptions panic panics "
-            "timeout timeouts rejected rejections reject aborted abort crash crashes restart restarts unhealthy "
-            "unavailable oom killed dropped drops retries retry retransmits"
+            "rejected rejections reject aborted abort unhealthy unavailable dropped drops retry retries"
         ),
     ),
+    (Kind.memory, _words("gc garbage")),
+    (Kind.pool, _words("pool pooled hikaricp acquire")),
     (Kind.latency, _words("latency latencies lat duration response rt rtt elapsed delay ttfb wait waiting slow")),
     (Kind.cpu, _words("cpu cpus processor throttled throttling load1 load5")),
-    (Kind.memory, _words("memory mem heap rss swap gc ram")),
+    (Kind.memory, _words("memory mem heap rss swap ram")),
+    (Kind.queue, _words("queue queued depth backlog lag pending visible unacked ready")),
+    (Kind.saturation, _words("descriptor descriptors fds handles inflight")),
+    (Kind.network, _words("network net receive received transmit transmitted rx tx packets tcp bandwidth")),
     (Kind.disk, _words("disk filesystem fs iops io inodes volume storage diskio")),
     (
         Kind.saturation,
         _words(
-            "queue queued depth backlog lag pool pending inflight threads thread connections conns saturation "
-            "utilization utilisation active goroutines sockets fds descriptors processes procs"
+            "thread threads connection connections conn conns saturation utilization utilisation active activity "
+            "goroutines sockets processes procs busy workers"
         ),
     ),
-    (Kind.network, _words("network net receive received transmit transmitted rx tx packets tcp bandwidth")),
+    (Kind.rows, _words("rows tuples tup scan scans scanned")),
     (
         Kind.traffic,
         _words(
@@ -65,13 +80,34 @@ _KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
         ),
     ),
 )
-_RISE_HARMS = {Kind.latency, Kind.error, Kind.cpu, Kind.memory, Kind.saturation}
+_RISE_HARMS = {
+    Kind.latency,
+    Kind.error,
+    Kind.cpu,
+    Kind.memory,
+    Kind.saturation,
+    Kind.queue,
+    Kind.pool,
+    Kind.restarts,
+    Kind.timeouts,
+}
+_LOST = _words("retrans retransmits retransmitted retransmissions error errors errs drop drops dropped loss lost")
+_NETWORK = _words("network net tcp packets packet")
+_SENT_OUT = _words("client outbound egress out downstream outgoing")
+# What only two words together tell: lost packets are no failed requests, and a cache's hits no requests.
+_BY_TWO: tuple[tuple[tuple[frozenset[str], ...], Kind], ...] = (
+    ((_NETWORK, _LOST), Kind.network),
+    ((_words("retrans retransmits retransmitted retransmissions"),), Kind.network),
+    ((_words("success successful availability"), _words("loss lost failure")), Kind.error),
+    ((_words("connection connections conn conns"), _words("client")), Kind.pool),
+    ((_words("hit hits miss misses"), _words("cache ratio pct percent percentage")), Kind.cache),
+)
 
 
 @lru_cache(maxsize=65_536)
 def words_of(name: str) -> frozenset[str]:
     """The words of a metric name, lower case: ``PodServerLatencyP99(s)`` holds pod, server, latency, p99, s."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", " ", name)
     return frozenset(re.findall(r"[a-z]+|\d+xx|p\d+|\d+", spaced.lower())) | frozenset(
         re.findall(r"[a-z0-9]+", spaced.lower())
     )
@@ -83,9 +119,12 @@ def kind_of(name: str, unit: str = "") -> Kind:
     words = words_of(name)
     if any(re.fullmatch(r"[45]xx|5\d\d", word) for word in words):
         return Kind.error
+    for told, kind in _BY_TWO:
+        if all(words & either for either in told):
+            return kind
     for kind, known in _KINDS:
         if words & known:
-            return kind
+            return Kind.calls if kind is Kind.traffic and words & _SENT_OUT else kind
     by_time = unit.lower() in {"s", "ms", "us", "ns", "second", "seconds", "millisecond", "milliseconds"}
     return Kind.latency if by_time or any(re.fullmatch(r"p\d\d+", word) for word in words) else Kind.other
 
@@ -106,4 +145,8 @@ def direction_of(name: str, unit: str = "") -> int:
     if kind in _RISE_HARMS:
         # Free memory, idle CPU, remaining space: the opposite of usage.
         return -1 if words & {"free", "idle", "remaining", "available"} else 1
+    if kind is Kind.network and words & _LOST:
+        return 1
+    if kind is Kind.cache:
+        return 1 if words & {"miss", "misses"} else -1
     return -1 if kind is Kind.availability else 0

@@ -28,6 +28,13 @@ CHANNEL_OF = {
     Kind.disk: Channel.disk,
     Kind.network: Channel.network,
     Kind.saturation: Channel.saturation,
+    Kind.queue: Channel.queue,
+    Kind.pool: Channel.pool,
+    Kind.cache: Channel.cache,
+    Kind.calls: Channel.calls,
+    Kind.rows: Channel.rows,
+    Kind.restarts: Channel.restarts,
+    Kind.timeouts: Channel.timeouts,
     Kind.other: Channel.other,
 }
 # Units that end a metric's name, as vendors and Prometheus write them; "per" before one makes it a rate.

@@ -24,6 +24,8 @@ from models.features import Period
 
 # Under this many spans before the onset nothing is known of what is usual.
 MIN_BASELINE_SPANS = 5
+# One way alone counts no more than this, in spreads: else it would speak for all the others.
+MOST_ONE_WAY = 10.0
 # Differences below this are scheduling noise at any percentile.
 MIN_LATENCY_MS = 2.0
 _FAILED = {"error", "status_code_error", "failed", "fault", "unavailable", "internal", "deadline_exceeded"}
@@ -37,10 +39,11 @@ class Traces:
 
     * ``parent``: row of the parent span, -1 where unknown; ``caller``: its service, None where unknown;
     * ``own_ms``: duration less children's; NaN for a client's span, which does nothing but wait;
+    * ``peer_ms``: how long a call took to a service that shows no span of its own for it (a database, a provider);
     * ``gap_ms``: what the parent waited beyond this span; NaN unless this is its only child, in another service;
     * ``by_client``: the parent is a client's span, so that the gap is none of its own work;
     * ``failed``; ``origin``: failed, and no child of it did;
-    * ``names``: another service that a childless span's operation names, None mostly.
+    * ``names``: the service that a childless span calls, by its ``peer_service`` or its operation; None mostly.
     """
 
     spans: pd.DataFrame
@@ -86,12 +89,14 @@ def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     waits = inside & np.isin(np.arange(len(table)), parent[np.isfinite(table["gap_ms"].to_numpy())])
     own = np.maximum(duration - in_children, 0.0)
     own[waits] = np.nan
-    table["own_ms"] = own
     table["by_client"] = known & inside[parent]
     table["failed"] = failed
     table["origin"] = failed & ~child_failed
     childless = ~np.isin(np.arange(len(table)), parent)
     table["names"] = _named(table, childless, {*services, *table["service"].unique()})
+    calls_out = table["names"].notna().to_numpy()
+    table["own_ms"] = np.where(calls_out, np.nan, own)
+    table["peer_ms"] = np.where(calls_out, duration, np.nan)
     return Traces(table)
 
 
@@ -104,11 +109,18 @@ def span_findings(traces: Traces, period: Period) -> list[Finding]:
     ended = spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")
     before = spans[ended < pd.Timestamp(period.before)]
     window = spans[(ended >= pd.Timestamp(period.onset)) & (spans["timestamp"] <= pd.Timestamp(period.end))]
+    floor = _noticeable(before)
+    own = _slowed(before, window, "own_ms", ["service", "operation"], floor)
+    gap = _slowed(before, window, "gap_ms", ["service", "caller"], floor)
+    peer = _slowed(before, window, "peer_ms", ["names", "service"], floor)
     return [
-        *_slower(before, window, "own_ms", Channel.own_time, ["service", "operation"]),
-        *_slower(before, window, "gap_ms", Channel.gap, ["service", "caller"]),
+        *(_own_time(row) for row in _notable(own)),
+        *(_gap(row) for row in _notable(_trusted(gap, window))),
+        *(_peer_time(row) for row in _notable(peer)),
+        *_ways(gap, peer),
         *_failing(before, window),
         *_calls(before, window),
+        *_per_request(before, window),
     ]
 
 
@@ -131,6 +143,8 @@ def _binned(spans: pd.DataFrame, max_points: int) -> pd.DataFrame:
 
 def _parents(table: pd.DataFrame) -> npt.NDArray[Any]:
     """The row of each span's parent, -1 where there is none to be found."""
+    if table.empty:
+        return np.empty(0, dtype=np.intp)
     rows = pd.DataFrame({"trace": table["trace_id"].astype(str), "span": table["span_id"].astype(str)})
     rows["row"] = np.arange(len(rows))
     wanted = rows.assign(span=table["parent_id"].astype("object").where(table["parent_id"].notna(), None))
@@ -188,11 +202,16 @@ def _failed(table: pd.DataFrame) -> npt.NDArray[Any]:
 
 
 def _named(table: pd.DataFrame, childless: npt.NDArray[np.bool_], services: set[str]) -> npt.NDArray[np.object_]:
-    """The other service that an operation such as ``POST payments/charge`` names, for spans nobody answered."""
+    """Whom a span that nobody answered calls: its ``peer_service``, else the service that an operation such as
+    ``POST payments/charge`` names."""
     named = {operation: _service_in(operation, services) for operation in table.loc[childless, "operation"].unique()}
     found = table["operation"].map(named).to_numpy(dtype=object)
+    for column in ("peer_service", "peer.service"):
+        if column in table.columns:
+            peer = table[column].fillna("").astype(str).to_numpy(dtype=object)
+            found = np.where(peer != "", peer, found)
     found[~childless | pd.isna(found) | (found == table["service"].to_numpy(dtype=object))] = None
-    return found
+    return np.asarray(found)
 
 
 def _service_in(text: str, services: set[str]) -> str | None:
@@ -202,39 +221,90 @@ def _service_in(text: str, services: set[str]) -> str | None:
     return max(hits, key=lambda s: (len(s), s)) if hits else None
 
 
-def _slower(before: pd.DataFrame, window: pd.DataFrame, column: str, channel: Channel, by: list[str]) -> list[Finding]:
-    """Rises of a duration's median against its spread before, per service and operation (or caller)."""
+def _noticeable(before: pd.DataFrame) -> float:
+    """What matters is time the user waits: a change is weighed against a tenth of what requests take end to end."""
+    whole = before.loc[before["parent"] < 0, "duration_ms"].median()
+    return float(np.fmax(MIN_LATENCY_MS, 0.1 * (0.0 if pd.isna(whole) else whole)))
+
+
+def _slowed(before: pd.DataFrame, window: pd.DataFrame, column: str, by: list[str], floor: float) -> pd.DataFrame:
+    """A duration's median now and before, and the rise in its spread before; one row a group of ``by``."""
     old = before.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
     new = window.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
     table = pd.DataFrame(
         {"base": old.median(), "spread": old.quantile(0.75) - old.quantile(0.25), "n": old.size()}
     ).join(pd.DataFrame({"now": new.median(), "calls": new.size()}), how="inner")
     table = table[table["n"] >= MIN_BASELINE_SPANS]
-    if table.empty:
-        return []
-    # Seen from a handler's span, the gap may as well be the handler's own work.
-    by_client = window.dropna(subset=by).groupby(by, observed=True)["by_client"].mean()
-    table["trust"] = 1.0 if channel is Channel.own_time else 0.5 + 0.5 * by_client.reindex(table.index).astype(float)
-    # What matters is time the user waits: a change is weighed against a tenth of what requests take end to end.
-    whole = before.loc[before["parent"] < 0, "duration_ms"].median()
-    floor = np.fmax(MIN_LATENCY_MS, 0.1 * (0.0 if pd.isna(whole) else whole))
-    table["score"] = (table["now"] - table["base"]) / np.fmax(table["spread"] / 1.35, floor)
-    table = table[table["score"] > 1.0].reset_index()
-    return [_slower_finding(row, channel) for row in table.to_dict("records")]
+    return table.assign(
+        score=(table["now"] - table["base"]) / np.fmax(table["spread"] / 1.35, floor), trust=1.0
+    ).reset_index()
 
 
-def _slower_finding(row: dict[Any, Any], channel: Channel) -> Finding:
-    service = str(row["service"])
-    change = f"from {_ms(row['base'])} to {_ms(row['now'])} (median of {row['calls']} calls)"
-    if channel is Channel.gap:
-        text = f"time that {row['caller']} waits for {service} beyond what {service} itself takes rose {change}"
-        indicator = f"network or queueing between {row['caller']} and {service}"
-    else:
-        text = f"own time of {service} in {row['operation']} rose {change}"
-        indicator = f"own time of {row['operation']}"
+def _trusted(gap: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
+    """Seen from a handler's span, the gap may as well be the handler's own work: then it is believed by half."""
+    if gap.empty:
+        return gap
+    by_client = window.dropna(subset=["caller"]).groupby(["service", "caller"], observed=True)["by_client"].mean()
+    share = by_client.reindex(pd.MultiIndex.from_frame(gap[["service", "caller"]])).astype(float)
+    return gap.assign(trust=0.5 + 0.5 * share.to_numpy())
+
+
+def _notable(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table[table["score"] > 1.0].to_dict("records")
+
+
+def _own_time(row: dict[Any, Any]) -> Finding:
+    text = f"own time of {row['service']} in {row['operation']} rose {_from_to(row)}"
+    return _slower(row, str(row["service"]), Channel.own_time, text, f"own time of {row['operation']}")
+
+
+def _gap(row: dict[Any, Any]) -> Finding:
+    service, caller = str(row["service"]), row["caller"]
+    text = f"time that {caller} waits for {service} beyond what {service} itself takes rose {_from_to(row)}"
+    return _slower(row, service, Channel.gap, text, f"network or queueing between {caller} and {service}")
+
+
+def _peer_time(row: dict[Any, Any]) -> Finding:
+    text = f"calls of {row['service']} to {row['names']} took longer, {_from_to(row)}"
+    return _slower(row, str(row["names"]), Channel.peer_time, text, f"calls to {row['names']}")
+
+
+def _slower(row: dict[Any, Any], service: str, channel: Channel, text: str, indicator: str) -> Finding:
     detail = {"base_ms": float(row["base"]), "now_ms": float(row["now"]), "calls": int(row["calls"])}
     score, trust = float(row["score"]), float(row["trust"])
     return Finding(service, channel, score, EvidenceKind.span, text, "spans", indicator, None, detail, trust)
+
+
+def _from_to(row: dict[Any, Any]) -> str:
+    return f"from {_ms(row['base'])} to {_ms(row['now'])} (median of {row['calls']} calls)"
+
+
+def _ways(gap: pd.DataFrame, peer: pd.DataFrame) -> list[Finding]:
+    """Services most of whose calls, in and out, wait longer: a slow network has them all, a slow neighbour one.
+
+    The rises of the ways into and out of a service are combined as independent normal scores are (Stouffer 1949).
+    """
+    ways = pd.concat(
+        [
+            gap[["caller", "service", "score"]].set_axis(["a", "b", "score"], axis=1),
+            peer[["service", "names", "score"]].set_axis(["a", "b", "score"], axis=1),
+        ]
+    )
+    if ways.empty:
+        return []
+    ways["score"] = ways["score"].clip(-1.0, MOST_ONE_WAY)
+    ends = pd.concat([ways[["a", "score"]].set_axis(["service", "score"], axis=1),
+                      ways[["b", "score"]].set_axis(["service", "score"], axis=1)])  # fmt: skip
+    table = ends.groupby("service", observed=True)["score"].agg(["sum", "size", lambda s: int((s > 1.0).sum())])
+    table.columns = pd.Index(["sum", "ways", "slow"])
+    table = table[(table["ways"] >= 2) & (table["slow"] >= 2)]
+    return [
+        Finding(str(row.Index), Channel.ways, float(row.sum / np.sqrt(row.ways)), EvidenceKind.span,
+                f"{row.slow} of the {row.ways} ways that calls take into and out of {row.Index} wait longer",
+                "spans", f"network of {row.Index}")
+        for row in table.assign(sum=table["sum"].astype(float)).itertuples()
+        if row.sum > 0
+    ]  # fmt: skip
 
 
 def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
@@ -259,8 +329,10 @@ def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
             "usual_share": was,
             "error": texts.mode().iloc[0] if len(texts) else "",
         }
+        # Where the failing calls went to someone without spans, it may be either.
+        trust = 1.0 - 0.5 * float(spans["names"].notna().mean())
         finding = Finding(str(service), Channel.error_origin, float(score), EvidenceKind.span, text, "spans",
-                          "errors", first, detail)  # fmt: skip
+                          "errors", first, detail, trust)  # fmt: skip
         findings.append(finding)
         findings.extend(_unanswered(spans, finding))
     return findings
@@ -270,11 +342,46 @@ def _unanswered(spans: pd.DataFrame, origin: Finding) -> list[Finding]:
     """Failed calls that name a service which has no span of its own there: it may be the one that is down."""
     shares = spans["names"].dropna().value_counts() / len(spans)
     return [
-        Finding(str(name), Channel.error_origin, 0.5 * origin.score * float(share), EvidenceKind.span,
+        Finding(str(name), Channel.peer_errors, origin.score * float(share), EvidenceKind.span,
                 f"calls of {origin.service} to {name} fail and {name} has no span for them", "spans", "failing calls",
                 origin.at)
         for name, share in shares.items()
     ]  # fmt: skip
+
+
+def _per_request(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
+    """Services that call another far more, or far less, often for each request they get than they used to."""
+    (old_calls, old_requests), (new_calls, new_requests) = _calls_made(before), _calls_made(window)
+    table = pd.DataFrame({"old": old_calls, "new": new_calls}).fillna(0.0)
+    caller = table.index.get_level_values("caller")
+    had, has = (r.reindex(caller).fillna(0.0).to_numpy() for r in (old_requests, new_requests))
+    table = table.assign(had=had, has=has)[(had >= MIN_BASELINE_SPANS) & (has > 0)]
+    table["expected"] = table["old"] / table["had"] * table["has"]
+    # Poisson, as for operations; what was expected has been counted, too.
+    spread = np.sqrt(table["expected"] * (1.0 + table["has"] / table["had"]) + 1.0 + (0.15 * table["expected"]) ** 2)
+    table["score"] = (table["new"] - table["expected"]) / spread
+    return [_asked(row) for row in table.reset_index().to_dict("records") if abs(row["score"]) > 2.0]
+
+
+def _calls_made(spans: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Calls by (caller, callee), and the requests that each service got."""
+    got = spans[spans["caller"].isna() | (spans["caller"] != spans["service"])]
+    made = pd.concat(
+        [
+            got[["caller", "service"]].set_axis(["caller", "callee"], axis=1),
+            spans[["service", "names"]].set_axis(["caller", "callee"], axis=1),
+        ]
+    ).dropna()
+    return made.groupby(["caller", "callee"], observed=True).size(), got.groupby("service", observed=True).size()
+
+
+def _asked(row: dict[Any, Any]) -> Finding:
+    caller, callee = str(row["caller"]), row["callee"]
+    was, now = row["old"] / row["had"], row["new"] / row["has"]
+    verb, channel = ("more", Channel.fan_out) if row["score"] > 0 else ("less", Channel.lost_calls)
+    text = f"{caller} calls {callee} {verb} often: {now:.2g} times for each request, {was:.2g} before"
+    return Finding(caller, channel, abs(float(row["score"])), EvidenceKind.span, text, "spans", f"calls to {callee}",
+                   None, {"callee": callee, "before": float(was), "now": float(now)})  # fmt: skip
 
 
 def _calls(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:

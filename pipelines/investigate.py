@@ -15,6 +15,7 @@ from models.base import Finding
 from models.changes import Beginning, ChangeContext, rank_changes
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
 from models.features import Period, change_scores
+from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
@@ -110,8 +111,9 @@ def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[Service
     traces = join_spans(seen.spans, seen.services)
     series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
     onsets = estimate_onsets(list(series.values()), alert, as_of)
-    views = [look(onset, alert, seen, traces, series, as_of) for onset in onsets]
-    return seen.graph.merged(traces.graph), views, blind_spots(alert, seen, views[0].period)
+    graph = seen.graph.merged(traces.graph)
+    views = [look(onset, alert, seen, graph, traces, series, as_of) for onset in onsets]
+    return graph, views, blind_spots(alert, seen, views[0].period)
 
 
 def rankings_of(alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str]) -> list[Ranking]:
@@ -120,13 +122,23 @@ def rankings_of(alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen
 
 
 def look(
-    onset: Onset, alert: Alert, seen: Telemetry, traces: Traces, series: Mapping[str, Metrics], as_of: datetime
+    onset: Onset,
+    alert: Alert,
+    seen: Telemetry,
+    graph: ServiceGraph,
+    traces: Traces,
+    series: Mapping[str, Metrics],
+    as_of: datetime,
 ) -> View:
     """What changed at ``onset``."""
     period = incident_period(onset, alert, seen, as_of)
     # Log lines are judged by template below; counted a second time as a series they would weigh double.
     blocks = [MetricBlock(t, change_scores(t, period), source) for source, t in series.items() if source != "logs"]
-    findings = [*span_findings(traces, period), *log_findings(seen.logs, period, seen.services)]
+    findings = [
+        *span_findings(traces, period),
+        *log_findings(seen.logs, period, seen.services),
+        *flow_findings(blocks[0], graph),
+    ]
     return View(onset, period, blocks, findings)
 
 

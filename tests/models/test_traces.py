@@ -72,8 +72,68 @@ def test_a_failing_call_that_nobody_answered_also_points_at_whom_it_names() -> N
     table = table[~(late & (table["service"] == "db"))].reset_index(drop=True)
     late = table["timestamp"] >= pd.Timestamp(ONSET)
     table.loc[late, "status"] = "ERROR"
-    origins = {f.service: f.score for f in found(table, Channel.error_origin)}
-    assert origins["web"] > origins["db"] > 0
+    (origin,) = found(table, Channel.error_origin)
+    (peer,) = found(table, Channel.peer_errors)
+    assert (origin.service, peer.service) == ("web", "db")
+    assert origin.trust == 0.5  # it may be either
+
+
+def without_spans_of_db(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["service"] != "db"].reset_index(drop=True)
+
+
+def test_a_slow_call_to_somebody_without_spans_is_theirs_and_not_own_time() -> None:
+    table = without_spans_of_db(spans(db_ms=300))
+    traces = join_spans(table, ["db"])
+    by_channel = {f.channel: f for f in span_findings(traces, PERIOD)}
+    assert by_channel[Channel.peer_time].service == "db"
+    assert Channel.own_time not in by_channel
+
+
+def test_whom_a_client_calls_is_told_by_peer_service_before_its_operation() -> None:
+    table = without_spans_of_db(spans(db_ms=300))
+    table["peer_service"] = ["stripe" if o == "call db" else None for o in table["operation"]]
+    (slow,) = [f for f in span_findings(join_spans(table), PERIOD) if f.channel is Channel.peer_time]
+    assert slow.service == "stripe"
+
+
+def test_more_calls_for_each_request_are_the_callers_doing() -> None:
+    late = [row for minute in range(20, 30) for row in request(minute)[2:] * 7]
+    more = pd.DataFrame(late).assign(span_id=[f"d{i}" for i in range(len(late))])
+    table = pd.concat([spans(), more.assign(timestamp=pd.to_datetime(more["timestamp"], utc=True))], ignore_index=True)
+    (asked,) = found(table, Channel.fan_out)
+    assert asked.service == "web"
+    assert "8 times for each request, 1 before" in asked.text
+
+
+def test_calls_that_are_no_longer_made_are_the_callers_doing() -> None:
+    table = spans()
+    table = table[~((table["timestamp"] >= pd.Timestamp(ONSET)) & (table["operation"] != "GET /"))]
+    (lost,) = found(table, Channel.lost_calls)
+    assert (lost.service, lost.detail["callee"]) == ("web", "db")
+
+
+def test_a_bad_network_is_where_all_ways_wait() -> None:
+    def trace(minute: int) -> list[dict[str, Any]]:
+        slow = 50 if minute >= 20 else 0
+        at = START + timedelta(minutes=minute, seconds=1)
+        rows = [
+            ("a", None, "web", "GET /", 40 + 2 * slow),
+            ("b", "a", "web", "call cart", 30 + 2 * slow),
+            ("c", "b", "cart", "POST /", 25 + slow),
+            ("d", "c", "cart", "call db", 10 + slow),
+            ("e", "d", "db", "SELECT", 8),
+        ]
+        return [
+            {"timestamp": at, "trace_id": f"t{minute}", "span_id": i, "parent_id": p, "service": s, "operation": o,
+             "duration_ms": float(d)}
+            for i, p, s, o, d in rows
+        ]  # fmt: skip
+
+    table = pd.DataFrame([row for minute in range(30) for row in trace(minute)])
+    (slow,) = found(table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True)), Channel.ways)
+    assert slow.service == "cart"
+    assert slow.text.startswith("2 of the 2 ways")
 
 
 def test_an_operation_that_is_no_longer_reached_is_noticed() -> None:
