@@ -26,7 +26,7 @@ SHORTEST_IDENTIFIER = 8
 FOCUSED_STEMS = 10
 EXPLAINED = 0.4
 # How much a word counts by where the change holds it.
-EDITED, LOST, GAINED, REPLACED, KEPT, PATH, SUMMARY = 1.0, 1.0, 0.6, 0.5, 0.15, 0.4, 0.35
+EDITED, LOST, GAINED, REPLACED, KEPT, PATH, SUMMARY, SUMMARY_ALONE = 1.0, 1.0, 0.6, 0.5, 0.15, 0.4, 0.2, 0.5
 _IDENTIFIER = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+|(?:[A-Z][a-z0-9]+){2,}")
 # Words so common in code and logs that meeting in both says nothing.
 _COMMON = vocabulary(
@@ -121,7 +121,7 @@ class Touched:
         return found
 
     def _places(self) -> Iterable[tuple[float, Iterable[str]]]:
-        yield SUMMARY if self.diff else 1.5 * SUMMARY, vocabulary(_without_prefix(self.change.summary))
+        yield SUMMARY if self.diff else SUMMARY_ALONE, vocabulary(_without_prefix(self.change.summary))
         yield PATH, vocabulary_of(self.change.files)
         if self.diff is None:
             return

@@ -39,6 +39,7 @@ GUARDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 # A risk below this is no more than any edit carries.
 NEGLIGIBLE = 0.35
+REWORDS = -2.0
 GUARD_LOST, GUARDS_LOST_MOST, GUARD_ADDED = 1.3, 2.2, -0.8
 _DESTRUCTIVE = re.compile(r"\b(drop|truncate|delete from|rename (column|to))\b", re.IGNORECASE)
 # Without CONCURRENTLY an index build, like most ALTER TABLE, locks out writers (PostgreSQL manual, 13.3.2).
@@ -53,6 +54,12 @@ _REMOTE = re.compile(
 _BATCH = re.compile(r"[._]?(?:batch|bulk|multi|mget)\w*\(|\w+_?(?:many|all|batch|bulk|multi)\(", re.IGNORECASE)
 _UNBOUNDED = re.compile(r"while\s*\(?\s*(true|1)\b|for\s*\{|for\s*\(;;\)|\bloop\s*\{", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|`([^`]{2,})`")
+# A quoted text of several words, none of them a statement in a query language.
+_PROSE = re.compile(
+    r"\"(?!\s*(?:select|insert|update|delete|create|alter|drop|with)\b)[^\"]*\w \w[^\"]*\"|"
+    r"'(?!\s*(?:select|insert|update|delete|create|alter|drop|with)\b)[^']*\w \w[^']*'",
+    re.IGNORECASE,
+)
 # Values of these starve what they serve when they shrink.
 _CAPACITY = vocabulary(
     "max limit size pool connection thread worker replica memory cpu timeout deadline ttl quota rate burst concurrency "
@@ -68,6 +75,8 @@ def substance_signals(diff: Diff) -> list[Signal]:
         return [Signal(-2.5, "its diff changes nothing but comments, log statements or blank lines")]
     if diff.formatting_only:
         return [Signal(-3.0, "its diff changes nothing but the layout")]
+    if diff.edits and len(diff.edits) == len(diff.removed) == len(diff.added) and all(map(rewords, diff.edits)):
+        return [Signal(REWORDS, "its diff only rewords what people read")]
     signals = [
         *_guards(diff),
         *_values(diff.edits),
@@ -149,7 +158,7 @@ def _contracts(diff: Diff) -> list[Signal]:
     """One value, name or argument exchanged for another in a line otherwise kept."""
     best = Signal(0.0, "")
     for edit in diff.edits:
-        if edit.numbers:
+        if edit.numbers or rewords(edit):
             continue
         weight = 0.0
         if _SETTING.match(edit.new) and _key(edit.old) == _key(edit.new):
@@ -160,6 +169,12 @@ def _contracts(diff: Diff) -> list[Signal]:
             weight = 0.5
         best = max(best, Signal(weight, f'it changes a value or name others may rely on in "{_short(edit.new)}"'))
     return [best] if best.weight else []
+
+
+def rewords(edit: Edit) -> bool:
+    """Whether only prose differs: what people read, not what programs compare."""
+    before, after = _PROSE.findall(edit.old), _PROSE.findall(edit.new)
+    return bool(before and after) and before != after and _PROSE.sub("", edit.old) == _PROSE.sub("", edit.new)
 
 
 def _quoted(line: str) -> set[str]:

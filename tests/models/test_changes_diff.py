@@ -189,3 +189,14 @@ def test_numbers_meet_by_name_where_a_line_lost_some() -> None:
         "-@retry(attempts=3, wait=jitter(0.1, 2.0), on=Timeout)\n+@retry(attempts=90, on=Timeout)"
     ).edits
     assert edit.numbers == ((3.0, 90.0),)
+
+
+def test_a_message_put_in_other_words_breaks_nothing() -> None:
+    assert (
+        total(substance_signals(parse_diff('-raise Bad(400, "no such item")\n+raise Bad(400, "this is no item")'))) < -1
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [('"cart-v1"', '"cart-v2"'), ('"select a from t"', '"select b from t"')])
+def test_a_name_or_a_query_put_in_other_words_may(old: str, new: str) -> None:
+    assert total(substance_signals(parse_diff(f"-call({old})\n+call({new})"))) > 0
