@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-rca lock clean
+.PHONY: help run test lint bench bench-rca bench-peers lock clean
 
 help:
 	@echo "make run    install into .venv, start, and show an incident being handled"
 	@echo "make test   install what tests need into .venv, then lint, type-check and test"
-	@echo "make bench  DATA='DIR ...': rank every data set found there beside the trivial baselines"
+	@echo "make bench-rca DATA='DIR ...': rank every data set found there beside everybody else"
+	@echo "make bench-peers  install published methods for bench-rca to compare with"
 	@echo "make lock   resolve the dependencies again and write requirements/*.lock"
 
 run: $(VENV)/.run-installed
@@ -27,7 +28,10 @@ lint: $(VENV)/.test-installed
 	$(BIN)/lint-imports
 
 bench bench-rca: $(VENV)/.test-installed
-	@$(BIN)/qai-sre bench all $(DATA)
+	@$(BIN)/qai-sre bench all $(DATA) $(ARGS)
+
+bench-peers: $(VENV)/.test-installed
+	@$(BIN)/qai-sre bench install-peers
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("QAI SRE needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else 0'

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -17,20 +16,22 @@ from data.domain import Alert, ChangeKind
 from data.errors import InputError
 from data.telemetry import Telemetry
 from models.baselines import BASELINES, Baseline
-from models.calibration import brier, expected_calibration_error, reliability
-from models.metrics import ac_at_k, avg_at_k, bootstrap, reciprocal_rank
-
-FIGURES = ("ac_at_1", "ac_at_3", "ac_at_5", "avg_at_5", "mrr")
+from models.metrics import ac_at_k, avg_at_k, reciprocal_rank
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a ranker said of one case. ``confidence`` and the changes are None where it says nothing of them."""
+    """What a ranker said of one case. ``confidence`` and the changes are None where it says nothing of them.
+
+    ``abstained`` where it would rather not name anything, though it still ranks; ``failure`` says why it has no answer.
+    """
 
     services: Mapping[str, float]
     confidence: float | None = None
     changes: Mapping[str, float] | None = None
     no_change: float = 0.0
+    abstained: bool = False
+    failure: str | None = None
 
 
 Ranker = Callable[[Alert, Telemetry], Answer]
@@ -45,6 +46,8 @@ class Outcome:
     figures: Mapping[str, float] = field(default_factory=dict)
     confidence: float | None = None
     change: ChangeOutcome | None = None
+    abstained: bool = False
+    failure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,12 @@ class ChangeOutcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcomes of every ranker, in the order of the cases, and what loading them took."""
+    """The outcomes of every ranker, in the order of the cases, what loading them took, and the most memory held."""
 
     cases: int
     outcomes: Mapping[str, tuple[Outcome, ...]]
     load_ms: float
+    peak_memory_mb: float = 0.0
 
 
 def default_rankers() -> dict[str, Ranker]:
@@ -76,7 +80,10 @@ def default_rankers() -> dict[str, Ranker]:
 
 
 def rank_with_qai(alert: Alert, telemetry: Telemetry) -> Answer:
-    """The product's own investigation, as ``diagnose`` runs it."""
+    """The product's own investigation, as ``diagnose`` runs it.
+
+    It abstains where a cause that nobody saw is more probable than any service.
+    """
     from pipelines.investigate import investigate
 
     diagnosis = investigate(alert, telemetry)
@@ -85,6 +92,7 @@ def rank_with_qai(alert: Alert, telemetry: Telemetry) -> Answer:
         confidence=diagnosis.confidence,
         changes={change.id: change.probability for change in diagnosis.changes},
         no_change=diagnosis.no_change_probability,
+        abstained=diagnosis.confidence < 1.0 - sum(candidate.probability for candidate in diagnosis.candidates),
     )
 
 
@@ -106,38 +114,88 @@ def _plain(score: Baseline) -> Ranker:
 
 
 def evaluate(
-    cases: Iterable[Case], rankers: Mapping[str, Ranker], *, on_case: Callable[[int], None] = lambda done: None
+    cases: Iterable[Case],
+    rankers: Mapping[str, Ranker],
+    *,
+    jobs: int = 1,
+    threads: bool = False,
+    on_case: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
     """Every ranker on every case; ``on_case`` hears how many are done.
 
     Time is wall-clock of the ranker alone; its first call also pays for the libraries it loads. A ranker that
     raises ends the evaluation: a crash is not a low score.
 
+    Args:
+        jobs: how many cases are ranked at once, each in a process of its own: whoever ranks never holds a label.
+        threads: for rankers that only wait for another process; cases are ranked in threads of this one.
+
     Raises:
         InputError: if there is no case.
     """
     outcomes: dict[str, list[Outcome]] = {name: [] for name in rankers}
-    count, load_ms = 0, 0.0
-    for case, milliseconds in _timed(cases):
-        answers = {name: _ask(ranker, case) for name, ranker in rankers.items()}
+    waiting: deque[Case] = deque()
+    clock = _Clock()
+    peak = 0.0
+    for count, (answers, memory) in enumerate(_asked(_sealed(clock.timed(cases), waiting), rankers, jobs, threads), 1):
+        case = waiting.popleft()
         truth = case.truth()
         for name, (answer, elapsed) in answers.items():
             outcomes[name].append(_judge(case, answer, elapsed, truth))
-        count, load_ms = count + 1, load_ms + milliseconds
+        peak = max(peak, memory)
         on_case(count)
-    if not count:
+    if not clock.laps:
         raise InputError("holds no complete case", field="path")
-    return Evaluation(count, {name: tuple(all_) for name, all_ in outcomes.items()}, load_ms)
+    kept = {name: tuple(all_) for name, all_ in outcomes.items()}
+    return Evaluation(clock.laps, kept, clock.milliseconds, max(peak, peak_memory_mb()))
 
 
-def _timed(cases: Iterable[Case]) -> Iterator[tuple[Case, float]]:
-    iterator = iter(cases)
-    while True:
-        start = perf_counter()
-        case = next(iterator, None)
-        if case is None:
-            return
-        yield case, (perf_counter() - start) * 1000
+_Said = tuple[dict[str, tuple[Answer, float]], float]
+
+
+def _asked(cases: Iterator[Case], rankers: Mapping[str, Ranker], jobs: int, threads: bool) -> Iterator[_Said]:
+    """What every ranker says of each case, in the order of the cases, and the most memory its process ever held."""
+    if jobs == 1:
+        yield from (_ask_all(case, rankers) for case in cases)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, prefer="threads" if threads else "processes", return_as="generator")
+    yield from parallel(delayed(_ask_all)(case, rankers) for case in cases)
+
+
+def _sealed(cases: Iterable[Case], waiting: deque[Case]) -> Iterator[Case]:
+    """The cases without their labels, which wait in order; telemetry waits with whoever ranks it, not here."""
+    for case in cases:
+        waiting.append(replace(case, telemetry=Telemetry()))
+        yield replace(case, label=_no_label)
+
+
+def _no_label() -> Truth:
+    raise InputError("labels are opened after ranking, by the evaluation", field="label")
+
+
+def _ask_all(case: Case, rankers: Mapping[str, Ranker]) -> _Said:
+    return {name: _ask(ranker, case) for name, ranker in rankers.items()}, peak_memory_mb()
+
+
+@dataclass
+class _Clock:
+    """How long something took to come, in all."""
+
+    laps: int = 0
+    milliseconds: float = 0.0
+
+    def timed(self, cases: Iterable[Case]) -> Iterator[Case]:
+        iterator = iter(cases)
+        while True:
+            start = perf_counter()
+            case = next(iterator, None)
+            if case is None:
+                return
+            self.laps += 1
+            self.milliseconds += (perf_counter() - start) * 1000
+            yield case
 
 
 def _ask(ranker: Ranker, case: Case) -> tuple[Answer, float]:
@@ -152,7 +210,8 @@ def _judge(case: Case, answer: Answer, milliseconds: float, truth: Truth) -> Out
         figures = {f"ac_at_{k}": ac_at_k(answer.services, truth.services, k) for k in (1, 3, 5)}
         figures["avg_at_5"] = avg_at_k(answer.services, truth.services, 5)
         figures["mrr"] = reciprocal_rank(answer.services, truth.services)
-    return Outcome(case.system, milliseconds, figures, answer.confidence, _judge_changes(answer, truth))
+    changes = _judge_changes(answer, truth)
+    return Outcome(case.system, milliseconds, figures, answer.confidence, changes, answer.abstained, answer.failure)
 
 
 def _judge_changes(answer: Answer, truth: Truth) -> ChangeOutcome | None:
@@ -170,88 +229,6 @@ def _judge_changes(answer: Answer, truth: Truth) -> ChangeOutcome | None:
         decoy=fooled if truth.decoys else None,
         none_to_blame=not truth.changes,
     )
-
-
-def summarise(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything ``bench`` prints, as plain values. Figures no case speaks of are None."""
-    methods, changes = {}, {}
-    for name, outcomes in evaluation.outcomes.items():
-        if any(outcome.change for outcome in outcomes):
-            changes[name] = _change_summary(outcomes)
-        if name != "latest_deploy":
-            methods[name] = _service_summary(outcomes)
-    return {
-        "cases": evaluation.cases,
-        "methods": methods,
-        "changes": changes,
-        "load_ms_per_case": evaluation.load_ms / evaluation.cases,
-        "peak_memory_mb": peak_memory_mb(),
-    }
-
-
-def _service_summary(outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
-    scored = [outcome for outcome in outcomes if outcome.figures]
-    estimates = {name: bootstrap([o.figures[name] for o in scored]) for name in FIGURES}
-    systems = {name: _means(part) for name, part in sorted(_by_system(scored).items())}
-    return {
-        **{name: _known(estimate.value) for name, estimate in estimates.items()},
-        "interval": {name: [_known(e.low), _known(e.high)] for name, e in estimates.items()},
-        **_calibration(scored),
-        "ms_per_case": float(np.mean([o.milliseconds for o in outcomes])),
-        "ms_per_case_median": float(np.median([o.milliseconds for o in outcomes])),
-        "ms_per_case_max": float(np.max([o.milliseconds for o in outcomes])),
-        "macro": {name: _known(float(np.mean([s[name] for s in systems.values()]))) if systems else None
-                  for name in FIGURES},
-        "systems": systems,
-    }  # fmt: skip
-
-
-def _by_system(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    systems = defaultdict(list)
-    for outcome in outcomes:
-        systems[outcome.system].append(outcome)
-    return systems
-
-
-def _means(outcomes: list[Outcome]) -> dict[str, Any]:
-    means = {name: float(np.mean([o.figures[name] for o in outcomes])) for name in FIGURES}
-    return {"cases": len(outcomes), **means, "ece": _calibration(outcomes)["ece"]}
-
-
-def _calibration(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Of the first answer's confidence; None for rankers that give none."""
-    pairs = [(o.confidence, o.figures["ac_at_1"]) for o in outcomes if o.confidence is not None]
-    if not pairs:
-        return {"ece": None, "brier": None, "reliability": []}
-    confidence, correct = [p[0] for p in pairs], [p[1] for p in pairs]
-    return {
-        "ece": expected_calibration_error(confidence, correct),
-        "brier": brier(confidence, correct),
-        "reliability": [asdict(row) for row in reliability(confidence, correct)],
-    }
-
-
-def _change_summary(outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
-    judged = [outcome.change for outcome in outcomes if outcome.change]
-    right = bootstrap([c.right for c in judged])
-    return {
-        "cases": len(judged),
-        "right": right.value,
-        "right_interval": [right.low, right.high],
-        "change_ac_at_1": _mean([c.first for c in judged]),
-        "change_right": _mean([c.right for c in judged if not c.none_to_blame]),
-        "no_change_right": _mean([c.right for c in judged if c.none_to_blame]),
-        "decoy_chosen": _mean([c.decoy for c in judged]),
-    }
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value
 
 
 def peak_memory_mb() -> float:

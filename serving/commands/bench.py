@@ -1,28 +1,56 @@
-"""``qai-sre bench``: how well causes are ranked on public data sets, beside trivial baselines."""
+"""``qai-sre bench``: how well causes are ranked on public data sets, beside trivial baselines and published methods."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from data.datasets import CATALOGUE, DEFAULT_DELAY_S
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
-class _Refused(click.ClickException):
-    """The data set is not where the caller says, or cannot be read."""
+    from pipelines.peers.process import Peers
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
+
+
+class _Failed(click.ClickException):
+    """Said as every other command says it: one line that begins with the program's name."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"qai-sre: {self.format_message()}", err=True)
+
+
+class _Mendable(_Failed):
+    """The caller can do something about it."""
 
     exit_code = 2
 
 
+@contextmanager
+def _said() -> Iterator[None]:
+    """Errors made for people: exit 2 where the caller can mend it, else 1."""
+    from data.errors import ConfigError, InputError, QaiError
+
+    try:
+        yield
+    except (ConfigError, InputError) as error:
+        raise _Mendable(str(error)) from error
+    except QaiError as error:
+        raise _Failed(str(error)) from error
+
+
 @click.group("bench")
 def command() -> None:
-    """Measure rankings on public data sets, beside trivial baselines."""
+    """Measure rankings on public data sets, beside trivial baselines and published methods."""
 
 
 @command.command("rca")
@@ -45,26 +73,24 @@ def command() -> None:
     metavar="SECONDS",
     help="Show rankers telemetry only up to this long after the alert. Default: the whole recording.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@_JSON
 def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_json: bool) -> None:
-    """Rank the root causes of every recorded incident, then open the labels and count.
+    """Rank the root causes of every recorded incident of one data set, then open the labels and count.
 
     Rankers are given the alert's time and entity and the telemetry: no injection time, no label in a name.
     Exits 2 when PATH does not hold the data set.
     """
     from data.datasets import has_alerts, load
-    from data.errors import InputError
-    from pipelines.evaluate import default_rankers, evaluate, summarise
+    from pipelines.bench.summary import summarise
+    from pipelines.evaluate import default_rankers, evaluate
 
     delay_s = DEFAULT_DELAY_S if delay is None else delay
     if has_alerts(dataset) and delay is not None:
         click.echo(f"bench: {dataset} says when its alerts fired; --delay is not used", err=True)
-    try:
-        with _progress(dataset) as on_case:
-            cases = load(dataset, path, delay_s=delay_s, until_s=until)
-            report = summarise(evaluate(cases, default_rankers(), on_case=on_case))
-    except InputError as error:
-        raise _Refused(str(error)) from error
+    with _said(), _progress(dataset) as told:
+        cases = load(dataset, path, delay_s=delay_s, until_s=until)
+        ranked = evaluate(cases, default_rankers(), on_case=lambda done: told(f"{dataset}: {done} cases ranked"))
+        report = summarise(ranked)
     report = {"dataset": dataset, **report, "delay_s": None if has_alerts(dataset) else delay_s, "until_s": until}
     if as_json:
         click.echo(json.dumps(report))
@@ -74,36 +100,122 @@ def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_j
 
 @command.command("all")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
-@click.pass_context
-def every(ctx: click.Context, folders: tuple[Path, ...]) -> None:
-    """Run `bench rca` on every data set found in DIR..., and say which were not found.
+@click.option(
+    "--delays",
+    default="0,30,60,120,240",
+    show_default=True,
+    metavar="S,S,...",
+    callback=lambda _ctx, _param, value: _seconds(value),
+    help="Seconds from fault to alert, where a data set has no alerts of its own.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N cases a data set, for a quick look.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Cases ranked at once.")
+@click.option(
+    "--peers",
+    type=click.Choice(["none", "fast", "all"]),
+    default="fast",
+    show_default=True,
+    help="Published methods beside ours, where `bench install-peers` put them; 'all' asks the slow ones a sample.",
+)
+@_SEED
+@_JSON
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the tables there.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the reliability diagram there.")
+def every(
+    folders: tuple[Path, ...], delays: tuple[float, ...], limit: int | None, jobs: int, peers: str, seed: int,
+    as_json: bool, markdown: Path | None, plot: Path | None,
+) -> None:  # fmt: skip
+    """Every data set found in DIR..., at every delay, with everybody beside us, and false alarms.
 
-    Exits 2 when none was.
+    Prints Markdown. Says which data sets were not found; exits 2 when none was.
     """
-    found = 0
-    for dataset in CATALOGUE:
-        for folder in folders:
-            try:
-                ctx.invoke(rca, dataset=dataset, path=folder, delay=None, until=None, as_json=False)
-            except _Refused:
-                continue
-            found += 1
-            break
-        else:
-            click.echo(f"skipped: no {dataset} in {', '.join(map(str, folders))}", err=True)
-    ctx.exit(0 if found else 2)
+    from pipelines.bench import plots, suite, tables
+
+    plan = suite.Plan(delays, limit, jobs, seed)
+    with _said(), _progress("bench") as told, _peers(peers, jobs, seed) as asked:
+        report = suite.benchmark(folders, plan, asked, peers == "all", told)
+    for dataset in report["absent"]:
+        click.echo(f"skipped: no {dataset} in {', '.join(map(str, folders))}", err=True)
+    if plot:
+        with _said():
+            plots.plot_reliability(report["pooled"], plot)
+    text = tables.markdown(report)
+    if markdown:
+        markdown.write_text(text, encoding="utf-8")
+    click.echo(json.dumps(report) if as_json else text)
+
+
+def _seconds(text: str) -> tuple[float, ...]:
+    try:
+        delays = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        delays = ()
+    if not delays or not all(0 <= delay < float("inf") for delay in delays):
+        raise click.BadParameter("must be numbers of seconds from 0 up, separated by commas")
+    return delays
+
+
+def _peers(which: str, jobs: int, seed: int) -> AbstractContextManager[Peers | None]:
+    if which == "none":
+        return nullcontext(None)
+    from pipelines.peers import install, process
+
+    interpreter = install.python()
+    if interpreter is None:
+        click.echo("skipped: published methods are not installed; `qai-sre bench install-peers` does it", err=True)
+        return nullcontext(None)
+    remembered = install.folder().parent / f"answers-{install.version()}"
+    return process.opened(interpreter, remembered, jobs=jobs, seed=seed)
+
+
+@command.command("install-peers")
+def install_peers() -> None:
+    """Install published methods into an environment of their own, for `bench all` to compare with."""
+    from pipelines.peers import install
+
+    with _said(), _progress("bench") as told:
+        told("installing published methods into an environment of their own")
+        interpreter = install.install()
+    click.echo(f"installed: {', '.join(install.LIBRARIES)} in {interpreter.parents[1]}")
+
+
+@command.command("speed")
+@click.option(
+    "--sizes", metavar="N,N,...", default="10,30,100,300,1000,3000,5000", show_default=True,
+    callback=lambda _ctx, _param, value: _numbers(value), help="How many services.",
+)  # fmt: skip
+@_SEED
+@_JSON
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw seconds over size there.")
+def speed(sizes: tuple[int, ...], seed: int, as_json: bool, plot: Path | None) -> None:
+    """Seconds and peak memory of one ranking as systems grow, on one core, beside n-sigma."""
+    from pipelines.bench import plots, tables
+    from pipelines.bench.speed import measure
+
+    with _said(), _progress("bench") as told:
+        report = measure(sizes, seed=seed, told=told)
+        if plot:
+            plots.plot_speed(report, plot)
+    click.echo(json.dumps(report) if as_json else tables.speed(report))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) > 1 for part in parts):
+        raise click.BadParameter("must be whole numbers above 1, separated by commas")
+    return tuple(int(part) for part in parts)
 
 
 @contextmanager
-def _progress(dataset: str) -> Iterator[Callable[[int], None]]:
-    """A counter on stderr for people; silence where nobody watches."""
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """What is being done, on stderr for people; silence where nobody watches."""
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield lambda doing: None
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(f"{dataset}: reading") as status:
-        yield lambda done: status.update(f"{dataset}: {done} cases ranked")
+    with Console(stderr=True).status(f"{what}: reading") as status:
+        yield status.update
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from data.datasets import Case, Truth
 from data.domain import Alert, Change, ChangeKind
 from data.errors import InputError
 from data.telemetry import Metrics, SeriesKey, Telemetry, to_datetime64
-from pipelines.evaluate import Answer, evaluate, rank_latest_deploy, rank_with_qai, summarise
+from pipelines.bench.summary import summarise
+from pipelines.evaluate import Answer, evaluate, rank_latest_deploy, rank_with_qai
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 ALERT = Alert(id="x", source="test", service="a", title="", fired_at=T0, group="x")

@@ -33,11 +33,49 @@ def recordings(tmp_path: Path) -> Path:
 
 def test_all_runs_what_is_there_and_says_what_is_not(recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    result = CliRunner().invoke(command, ["all", str(tmp_path / "empty"), str(recordings)])
-    assert result.exit_code == 0
-    assert "rcd: 4 cases" in result.stdout
+    quick = ["--peers", "none", "--jobs", "1", "--limit", "2", "--delays", "0,60"]
+    folders = [str(tmp_path / "empty"), str(recordings)]
+    result = CliRunner().invoke(command, ["all", *folders, *quick, "--markdown", str(tmp_path / "tables.md")])
+    assert result.exit_code == 0, result.stderr
+    assert "| rcd +60 s | 2 |" in result.stdout
+    assert "### False alarms" in result.stdout
+    assert (tmp_path / "tables.md").read_text() == result.stdout.removesuffix("\n")
     assert "skipped: no petshop in " in result.stderr
-    assert CliRunner().invoke(command, ["all", str(tmp_path / "empty")]).exit_code == 2
+
+
+def test_all_without_any_data_set_exits_two_and_names_the_program(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["all", str(tmp_path), "--peers", "none"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("qai-sre: DIR: no data set in ")
+
+
+@pytest.mark.parametrize("delays", ["", "a", "-1", "0,,60", "inf"])
+def test_delays_that_are_no_seconds_are_refused(delays: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["all", str(tmp_path), "--delays", delays])
+    assert result.exit_code == 2
+    assert "numbers of seconds" in result.stderr
+
+
+@pytest.mark.parametrize("sizes", ["", "x", "1", "10,0"])
+def test_sizes_that_are_no_numbers_are_refused(sizes: str) -> None:
+    result = CliRunner().invoke(command, ["speed", "--sizes", sizes])
+    assert result.exit_code == 2
+    assert "whole numbers above 1" in result.stderr
+
+
+def test_speed_prints_seconds_beside_the_baseline_and_the_exponent() -> None:
+    result = CliRunner().invoke(command, ["speed", "--sizes", "3,6", "--json"])
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert [row["series"] for row in report["sizes"]] == [30, 60]
+    assert all(row["seconds"] > 0 and row["baseline_seconds"] > 0 for row in report["sizes"])
+    assert all(row["peak_memory_mb"] >= row["held_mb"] > 0 for row in report["sizes"])
+    assert report["exponent"] is not None
+
+
+def test_errors_begin_with_the_name_of_the_program(tmp_path: Path) -> None:
+    _, _, err = run("--dataset", "nezha", "--path", str(tmp_path))
+    assert err.startswith("qai-sre: ")
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

@@ -1,0 +1,1 @@
+"""The benchmark: every data set, every delay, beside trivial and published methods; false alarms; speed."""

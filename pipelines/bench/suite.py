@@ -1,0 +1,148 @@
+"""The whole benchmark: every data set that is there, at every delay of the alert, with everybody beside us.
+
+One run is one data set at one delay, as :func:`~pipelines.bench.summary.summarise` describes it. Data sets with alerts
+of their own have one run. For the others, the run with an alert at the very start of the fault (delay 0) is the one
+in which peers get what their papers give them: the time of the injection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from data.datasets import CATALOGUE, DEFAULT_DELAY_S, Case, has_alerts, load
+from data.errors import InputError
+from pipelines.bench.quiet import false_alarms
+from pipelines.bench.summary import calibration, summarise
+from pipelines.evaluate import Evaluation, Outcome, default_rankers, evaluate
+from pipelines.peers import CATALOGUE as PEERS
+from pipelines.peers import petshop
+from pipelines.peers.process import Peers
+
+DELAYS_S = (0.0, 30.0, 60.0, 120.0, 240.0)
+# Where peers that take half a minute a case are asked, and on how many cases of each data set.
+SLOW_DELAYS_S = (0.0, 60.0)
+SLOW_CASES = 10
+QUIET_MADE = 50
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run.
+
+    Attributes:
+        delays_s: from fault to alert, where a data set has no alert of its own.
+        limit: at most this many cases a data set; ids are hashes of content, so the first are a fixed random sample.
+        jobs: cases ranked at once.
+        seed: of the bootstrap, of the order in which peers see the series, and of made incidents.
+    """
+
+    delays_s: tuple[float, ...] = DELAYS_S
+    limit: int | None = None
+    jobs: int = 1
+    seed: int = 0
+
+
+Told = Callable[[str], None]
+
+
+@dataclass
+class Report:
+    """What was run, in order, and what was not found."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    ours: dict[tuple[str, float | None], tuple[Outcome, ...]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"runs": self.runs, "absent": self.absent, "pooled": pooled(self.ours)}
+
+
+def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, slow: bool, told: Told) -> dict[str, Any]:
+    """Every data set found in ``folders``.
+
+    Args:
+        peers: the peers' processes, or None to go without.
+        slow: ask the slow peers, too.
+        told: hears what is being done.
+
+    Raises:
+        InputError: if no data set is there, or one is there and broken.
+    """
+    report = Report()
+    start = perf_counter()
+    for dataset in CATALOGUE:
+        folder = next((folder for folder in folders if _is_there(dataset, folder)), None)
+        if folder is None:
+            report.absent.append(dataset)
+            continue
+        for delay_s in (None,) if has_alerts(dataset) else plan.delays_s:
+            _run(report, dataset, folder, delay_s, plan, peers, slow, told)
+    if not report.runs:
+        where = ", ".join(map(str, folders))
+        raise InputError(f"no data set in {where}; give folders that hold one of {', '.join(CATALOGUE)}", field="DIR")
+    quiet = false_alarms(folders, limit=plan.limit, made=min(QUIET_MADE, plan.limit or QUIET_MADE),
+                         jobs=plan.jobs, seed=plan.seed, told=told)  # fmt: skip
+    return {**report.as_json(), "false_alarms": quiet, "seconds": perf_counter() - start}
+
+
+def _run(
+    report: Report, dataset: str, folder: Path, delay_s: float | None, plan: Plan, peers: Peers | None, slow: bool,
+    told: Told,
+) -> None:  # fmt: skip
+    name = dataset if delay_s is None else f"{dataset}, alert {delay_s:g} s after the fault"
+    told(f"{name}: ours")
+
+    def cases(limit: int | None = plan.limit) -> Iterator[Case]:
+        return islice(load(dataset, folder, delay_s=DEFAULT_DELAY_S if delay_s is None else delay_s), limit)
+
+    rankers = {**default_rankers(), **petshop.METHODS}
+    own = evaluate(cases(), rankers, jobs=plan.jobs)
+    beside: list[Evaluation] = []
+    for names, limit in _asked(peers, slow, delay_s, plan.limit):
+        told(f"{name}: {', '.join(names)}")
+        assert peers is not None
+        them = {peer: peers.ranker(peer) for peer in names}
+        beside.append(evaluate(cases(limit), them, jobs=plan.jobs, threads=True))
+    outcomes = {method: all_ for evaluation in (own, *beside) for method, all_ in evaluation.outcomes.items()}
+    for method in petshop.METHODS:
+        if all(outcome.failure for outcome in outcomes[method]):  # they need what this data set does not have
+            del outcomes[method]
+    together = Evaluation(own.cases, outcomes, own.load_ms, own.peak_memory_mb)
+    summary = summarise(together, seed=plan.seed)
+    report.runs.append({"dataset": dataset, "delay_s": delay_s, **summary})
+    report.ours[dataset, delay_s] = own.outcomes["qai"]
+
+
+def _asked(
+    peers: Peers | None, slow: bool, delay_s: float | None, limit: int | None
+) -> Iterator[tuple[list[str], int | None]]:
+    """Which peers are asked, and on how many cases."""
+    if peers is None:
+        return
+    yield [name for name, peer in PEERS.items() if not peer.slow], limit
+    if slow and (delay_s is None or delay_s in SLOW_DELAYS_S):
+        yield [name for name, peer in PEERS.items() if peer.slow], min(SLOW_CASES, limit or SLOW_CASES)
+
+
+def _is_there(dataset: str, folder: Path) -> bool:
+    try:
+        load(dataset, folder)
+    except InputError:
+        return False
+    return True
+
+
+def pooled(ours: Mapping[tuple[str, float | None], Iterable[Outcome]]) -> dict[str, Any]:
+    """Our confidence over all data sets, each run weighing as its cases do; and the worst single system's ECE."""
+    everything = [outcome for outcomes in ours.values() for outcome in outcomes]
+    systems: dict[str, list[Outcome]] = {}
+    for (dataset, _), outcomes in ours.items():
+        for outcome in outcomes:
+            systems.setdefault(f"{dataset}/{outcome.system}", []).append(outcome)
+    by_system = {name: calibration(part)["ece"] for name, part in sorted(systems.items())}
+    return {**calibration(everything), "cases": len(everything), "ece_by_system": by_system}
