@@ -39,7 +39,7 @@ class Patience:
     for ``rest_s`` more, so that the tail of one is not taken for the beginning of another.
     """
 
-    history_s: float = 120.0
+    history_s: float = 100.0
     notice_s: float = 180.0
     settle_s: float = 60.0
     recover_s: float = 240.0
@@ -59,7 +59,7 @@ class Drill:
     patience: Patience = Patience()
 
     def play(self, fault: str, seed: int) -> dict[str, Any]:
-        """One fault, from calm to calm; returns what happened, with the right answer beside it."""
+        """One fault, put in and taken out again; returns what happened, with the right answer beside it."""
         self.say(f"{fault}: put in")
         truth = self.lab.break_(fault, seed)
         try:
@@ -67,7 +67,6 @@ class Drill:
             record = self._handled(incident, truth) if incident else {"done": "nothing: it was not noticed"}
         finally:
             self.lab.heal(truth)
-        self.await_calm()
         return {"fault": fault, "seed": seed, **_BLANK, **record, "truth": _answer(truth)}
 
     def await_history(self, since: datetime) -> None:

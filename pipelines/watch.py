@@ -23,7 +23,7 @@ from pipelines.collect import gather
 log = logging.getLogger(__name__)
 
 SOURCE = "watch"
-HISTORY = timedelta(minutes=15)
+HISTORY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
