@@ -24,9 +24,8 @@ from pipelines.peers import petshop
 from pipelines.peers.process import Peers
 
 DELAYS_S = (0.0, 30.0, 60.0, 120.0, 240.0)
-# Where peers that take half a minute a case are asked, and on how many cases of each data set.
+# Where peers that take up to a minute a case are asked.
 SLOW_DELAYS_S = (0.0, 60.0)
-SLOW_CASES = 10
 QUIET_MADE = 50
 
 
@@ -37,12 +36,14 @@ class Plan:
     Attributes:
         delays_s: from fault to alert, where a data set has no alert of its own.
         limit: at most this many cases a data set; ids are hashes of content, so the first are a fixed random sample.
+        slow_cases: how many of these, at delays of 0 and 60 s, the slow peers are asked about; 0 for none.
         jobs: cases ranked at once.
         seed: of the bootstrap, of the order in which peers see the series, and of made incidents.
     """
 
     delays_s: tuple[float, ...] = DELAYS_S
     limit: int | None = None
+    slow_cases: int = 0
     jobs: int = 1
     seed: int = 0
 
@@ -62,12 +63,11 @@ class Report:
         return {"runs": self.runs, "absent": self.absent, "pooled": pooled(self.ours)}
 
 
-def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, slow: bool, told: Told) -> dict[str, Any]:
+def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, told: Told) -> dict[str, Any]:
     """Every data set found in ``folders``.
 
     Args:
         peers: the peers' processes, or None to go without.
-        slow: ask the slow peers, too.
         told: hears what is being done.
 
     Raises:
@@ -81,7 +81,7 @@ def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, slow: bo
             report.absent.append(dataset)
             continue
         for delay_s in (None,) if has_alerts(dataset) else plan.delays_s:
-            _run(report, dataset, folder, delay_s, plan, peers, slow, told)
+            _run(report, dataset, folder, delay_s, plan, peers, told)
     if not report.runs:
         where = ", ".join(map(str, folders))
         raise InputError(f"no data set in {where}; give folders that hold one of {', '.join(CATALOGUE)}", field="DIR")
@@ -91,8 +91,7 @@ def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, slow: bo
 
 
 def _run(
-    report: Report, dataset: str, folder: Path, delay_s: float | None, plan: Plan, peers: Peers | None, slow: bool,
-    told: Told,
+    report: Report, dataset: str, folder: Path, delay_s: float | None, plan: Plan, peers: Peers | None, told: Told,
 ) -> None:  # fmt: skip
     name = dataset if delay_s is None else f"{dataset}, alert {delay_s:g} s after the fault"
     told(f"{name}: ours")
@@ -103,7 +102,7 @@ def _run(
     rankers = {**default_rankers(), **petshop.METHODS}
     own = evaluate(cases(), rankers, jobs=plan.jobs)
     beside: list[Evaluation] = []
-    for names, limit in _asked(peers, slow, delay_s, plan.limit):
+    for names, limit in _asked(peers, delay_s, plan):
         told(f"{name}: {', '.join(names)}")
         assert peers is not None
         them = {peer: peers.ranker(peer) for peer in names}
@@ -118,15 +117,14 @@ def _run(
     report.ours[dataset, delay_s] = own.outcomes["qai"]
 
 
-def _asked(
-    peers: Peers | None, slow: bool, delay_s: float | None, limit: int | None
-) -> Iterator[tuple[list[str], int | None]]:
+def _asked(peers: Peers | None, delay_s: float | None, plan: Plan) -> Iterator[tuple[list[str], int | None]]:
     """Which peers are asked, and on how many cases."""
     if peers is None:
         return
-    yield [name for name, peer in PEERS.items() if not peer.slow], limit
-    if slow and (delay_s is None or delay_s in SLOW_DELAYS_S):
-        yield [name for name, peer in PEERS.items() if peer.slow], min(SLOW_CASES, limit or SLOW_CASES)
+    yield [name for name, peer in PEERS.items() if not peer.slow], plan.limit
+    if plan.slow_cases and (delay_s is None or delay_s in SLOW_DELAYS_S):
+        cases = min(plan.slow_cases, plan.limit or plan.slow_cases)
+        yield [name for name, peer in PEERS.items() if peer.slow], cases
 
 
 def _is_there(dataset: str, folder: Path) -> bool:

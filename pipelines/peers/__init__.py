@@ -20,7 +20,7 @@ class Peer:
     Attributes:
         library: the distribution it comes from.
         what: the method, and its paper.
-        slow: takes many seconds a case, so that it is asked on a sample alone.
+        slow: takes seconds to minutes a case, so that it is asked on a sample alone.
     """
 
     library: str
@@ -31,7 +31,9 @@ class Peer:
 CATALOGUE = {
     "baro": Peer("RCAEval", "robust scaling of each series at the split (Pham et al., FSE 2024)"),
     "rcaeval_nsigma": Peer("RCAEval", "standard scaling of each series at the split (Li et al., KDD 2022)"),
-    "rcd": Peer("sfr-pyrca", "hierarchical causal discovery of what the failure acts on (Ikram et al., NeurIPS 2022)"),
+    "rcd": Peer(
+        "sfr-pyrca", "hierarchical search for what the failure acts on (Ikram et al., NeurIPS 2022)", slow=True
+    ),
     "circa": Peer("RCAEval", "regression on a graph learned with PC (Li et al., KDD 2022)", slow=True),
     "epsilon": Peer("sfr-pyrca", "two-sample test by energy distance (Shan et al., WWW 2019)", slow=True),
     "hypothesis_testing": Peer("sfr-pyrca", "regression on a graph learned with PC (Liu et al., 2023)", slow=True),

@@ -115,15 +115,23 @@ def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_j
     type=click.Choice(["none", "fast", "all"]),
     default="fast",
     show_default=True,
-    help="Published methods beside ours, where `bench install-peers` put them; 'all' asks the slow ones a sample.",
+    help="Published methods beside ours, where `bench install-peers` put them; 'all' asks the slow ones, too.",
+)
+@click.option(
+    "--slow-cases",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="On how many cases of a data set, at delays of 0 and 60 s, slow methods are asked.",
 )
 @_SEED
 @_JSON
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the tables there.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the reliability diagram there.")
 def every(
-    folders: tuple[Path, ...], delays: tuple[float, ...], limit: int | None, jobs: int, peers: str, seed: int,
-    as_json: bool, markdown: Path | None, plot: Path | None,
+    folders: tuple[Path, ...], delays: tuple[float, ...], limit: int | None, jobs: int, peers: str, slow_cases: int,
+    seed: int, as_json: bool, markdown: Path | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Every data set found in DIR..., at every delay, with everybody beside us, and false alarms.
 
@@ -131,9 +139,9 @@ def every(
     """
     from pipelines.bench import plots, suite, tables
 
-    plan = suite.Plan(delays, limit, jobs, seed)
+    plan = suite.Plan(delays, limit, slow_cases if peers == "all" else 0, jobs, seed)
     with _said(), _progress("bench") as told, _peers(peers, jobs, seed) as asked:
-        report = suite.benchmark(folders, plan, asked, peers == "all", told)
+        report = suite.benchmark(folders, plan, asked, told)
     for dataset in report["absent"]:
         click.echo(f"skipped: no {dataset} in {', '.join(map(str, folders))}", err=True)
     if plot:

@@ -53,11 +53,10 @@ class ScriptedPeers:
 def test_every_delay_with_peers_beside_and_slow_ones_on_a_sample(
     recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suite, "SLOW_CASES", 1)
     monkeypatch.setattr(suite, "QUIET_MADE", 1)
     peers = ScriptedPeers()
-    plan = suite.Plan(delays_s=(0.0, 30.0), limit=3)
-    report = suite.benchmark([recordings], plan, peers, True, lambda doing: None)  # type: ignore[arg-type]
+    plan = suite.Plan(delays_s=(0.0, 30.0), limit=3, slow_cases=1)
+    report = suite.benchmark([recordings], plan, peers, lambda doing: None)  # type: ignore[arg-type]
     assert [(run["dataset"], run["delay_s"], run["cases"]) for run in report["runs"]] == [
         ("rcd", 0.0, 3), ("rcd", 30.0, 3)
     ]  # fmt: skip
@@ -78,4 +77,4 @@ def test_every_delay_with_peers_beside_and_slow_ones_on_a_sample(
 
 def test_nothing_to_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no data set in"):
-        suite.benchmark([tmp_path], suite.Plan(), None, False, lambda doing: None)
+        suite.benchmark([tmp_path], suite.Plan(), None, lambda doing: None)
