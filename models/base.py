@@ -48,6 +48,7 @@ class Channel(StrEnum):
     peer_time = "peer_time"
     peer_errors = "peer_errors"
     ways = "ways"
+    changed = "changed"
 
 
 @dataclass(frozen=True)

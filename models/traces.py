@@ -295,16 +295,15 @@ def _ways(gap: pd.DataFrame, peer: pd.DataFrame) -> list[Finding]:
     ways["score"] = ways["score"].clip(-1.0, MOST_ONE_WAY)
     ends = pd.concat([ways[["a", "score"]].set_axis(["service", "score"], axis=1),
                       ways[["b", "score"]].set_axis(["service", "score"], axis=1)])  # fmt: skip
-    table = ends.groupby("service", observed=True)["score"].agg(["sum", "size", lambda s: int((s > 1.0).sum())])
-    table.columns = pd.Index(["sum", "ways", "slow"])
-    table = table[(table["ways"] >= 2) & (table["slow"] >= 2)]
-    return [
-        Finding(str(row.Index), Channel.ways, float(row.sum / np.sqrt(row.ways)), EvidenceKind.span,
-                f"{row.slow} of the {row.ways} ways that calls take into and out of {row.Index} wait longer",
-                "spans", f"network of {row.Index}")
-        for row in table.assign(sum=table["sum"].astype(float)).itertuples()
-        if row.sum > 0
-    ]  # fmt: skip
+    found: list[Finding] = []
+    for service, scores in ends.groupby("service", observed=True)["score"]:
+        slow, count = int((scores > 1.0).sum()), len(scores)
+        together = float(scores.sum()) / count**0.5
+        if slow >= 2 and together > 0:
+            text = f"{slow} of the {count} ways that calls take into and out of {service} wait longer"
+            found.append(Finding(str(service), Channel.ways, together, EvidenceKind.span, text, "spans",
+                                 f"network of {service}"))  # fmt: skip
+    return found
 
 
 def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from data.domain import Alert, Diagnosis
 from data.telemetry import Metrics, Telemetry
 from data.topology import ServiceGraph
-from models.base import Finding
+from models.base import Channel, Finding
 from models.changes import Beginning, ChangeContext, rank_changes
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
 from models.features import Period, change_scores
@@ -21,9 +21,10 @@ from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
 from models.ranking import Ranking, averaged, rank_services
 from models.sentences import MetricBlock
+from models.recent import recent_changes
 from models.steps import entry_rates, steps_at_changes
 from models.traces import Traces, join_spans, span_findings, span_series
-from models.unseen import blind_spots
+from models.unseen import blind_spots, modalities
 
 CAUSED_BY_CHANGES = 0.7
 CHANGES_COME_FROM = frozenset({"changes", "sources"})
@@ -44,23 +45,23 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     rankings = rankings_of(alert, graph, views, unseen)
     ranking = averaged(rankings, [view.onset.probability for view in views])
     view = most_telling(views, rankings, ranking)
-    onset, period, blocks, findings = view.onset, view.period, view.blocks, view.findings
+    onset, period, blocks = view.onset, view.period, view.blocks
+    findings, symptomatic = view.findings, view.symptoms
     leaders = list(ranking.probabilities)[:20]
     beside = [
         *steps_at_changes(seen.changes, seen.metrics, onset.earliest, graph, leaders[:5]),
         *entry_rates(seen.metrics, period, graph),
     ]
-    symptoms = symptoms_from(leaders, blocks, findings, period, beside)
+    symptoms = symptoms_from(leaders, blocks, symptomatic, period, beside)
     beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
-    context = ChangeContext(
-        alert, onset.at, ranking.probabilities, graph, symptoms, beginnings, services_reporting(seen)
-    )
+    places = places_of_trouble(alert, graph, views, unseen) if seen.changes else {}
+    context = ChangeContext(alert, onset.at, places, graph, symptoms, beginnings, services_reporting(seen))
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
     candidates = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)
     blamed, unblamed = change_candidates(changes, ledger)
-    anomaly = anomaly_score(alert.service, blocks, findings)
+    anomaly = anomaly_score(alert.service, blocks, symptomatic)
     source = candidates[0].service if candidates else alert.service
     seen_share = share_of_changes_seen(seen)
     return Diagnosis(
@@ -69,7 +70,7 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
         no_change_probability=changes.no_change_probability * seen_share,
         no_change_evidence=unblamed,
         severity=severity_of(anomaly, alert.level),
-        blast_radius=blast_radius(source, graph, symptomatic_services(blocks, findings)),
+        blast_radius=blast_radius(source, graph, symptomatic_services(blocks, symptomatic)),
         anomaly_score=anomaly,
         evidence=(*ledger.entries, *seen.missing),
         unseen=unseen,
@@ -104,6 +105,12 @@ class View:
     period: Period
     blocks: list[MetricBlock]
     findings: list[Finding]
+    seen: frozenset[str]
+
+    @property
+    def symptoms(self) -> list[Finding]:
+        """The findings without what people did: changes are judged by what was seen, not by one another's times."""
+        return [finding for finding in self.findings if finding.channel is not Channel.changed]
 
 
 def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[ServiceGraph, list[View], tuple[str, ...]]:
@@ -118,7 +125,19 @@ def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[Service
 
 def rankings_of(alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str]) -> list[Ranking]:
     """The services ranked from each view."""
-    return [rank_services(alert, graph, v.blocks, v.findings, blind_spots=len(unseen)) for v in views]
+    return [
+        rank_services(alert, graph, v.blocks, v.findings, blind_spots=len(unseen), period=v.period, seen=v.seen)
+        for v in views
+    ]
+
+
+def places_of_trouble(
+    alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str]
+) -> Mapping[str, float]:
+    """How probably each service is the cause by what was seen alone, for judging changes: their times would else
+    count twice, once for the service and once for the change."""
+    plain = [replace(view, findings=view.symptoms) for view in views]
+    return averaged(rankings_of(alert, graph, plain, unseen), [v.onset.probability for v in views]).probabilities
 
 
 def look(
@@ -138,8 +157,9 @@ def look(
         *span_findings(traces, period),
         *log_findings(seen.logs, period, seen.services),
         *flow_findings(blocks[0], graph),
+        *recent_changes(seen.changes, period),
     ]
-    return View(onset, period, blocks, findings)
+    return View(onset, period, blocks, findings, modalities(seen))
 
 
 def most_telling(views: Sequence[View], rankings: Sequence[Ranking], average: Ranking) -> View:
