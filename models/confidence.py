@@ -1,23 +1,19 @@
 """From scores to probabilities: how sure to be, and how much to leave for what nobody saw.
 
-The numbers are fitted, not chosen: ``pipelines/calibrate.py`` makes ``ranking.json`` from incidents of several systems,
-each system held back in turn. A probability that is too low costs a second look; one that is too high sends somebody
-to the wrong place at night: certainty is capped, and blind spots always cost some.
+The numbers are fitted, not chosen: ``pipelines/calibrate.py`` takes them from answers about systems that were not
+learned from. A probability that is too low costs a second look; one that is too high sends somebody to the wrong place
+at night: certainty is capped, and blind spots always cost some.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
+from data.telemetry import Floats
 from models.calibration import softmax
-
-SHIPPED = Path(__file__).with_name("ranking.json")
 
 
 @dataclass(frozen=True)
@@ -26,27 +22,33 @@ class Confidence:
 
     Attributes:
         temperature: of the softmax over scores; higher is less sure.
-        unseen: the score that "somewhere we cannot see" holds beside the services.
-        blind: what each missing kind of telemetry adds to ``unseen``.
+        crowd: the temperature grows with the number of candidates to this power: among hundreds of services some
+            look bad by chance. Negative where the others' being well is itself evidence.
+        unseen: the log-odds that "somewhere we cannot see" holds beside a service without any evidence.
+        blind: what each missing kind of telemetry adds to ``unseen``; positive.
         most: all services together get no more than this, however clear the signs: of ``n`` incidents ever tried,
             none wrong, the rate of wrong answers may still be ``3 / n`` (the rule of three, Hanley 1983).
+        least: under this probability of the leader, the answer is that it cannot be told.
     """
 
     temperature: float
     unseen: float
     blind: float
     most: float
+    crowd: float = 0.0
+    least: float = 0.0
 
 
-@lru_cache(maxsize=1)
-def shipped() -> Confidence:
-    """The fitted numbers that come with this package."""
-    fitted = json.loads(SHIPPED.read_text(encoding="utf-8"))["confidence"]
-    return Confidence(**fitted)
-
-
-def probabilities(scores: Mapping[str, float], blind_spots: int, confidence: Confidence) -> dict[str, float]:
+def probabilities(scores: Floats, blind_spots: int, confidence: Confidence) -> Floats:
     """The probability of each service, in the order given; what they lack to one belongs to what nobody saw."""
+    scores = np.asarray(scores, dtype=float)
+    if not len(scores):
+        return scores
+    temperature = confidence.temperature * len(scores) ** confidence.crowd
     unseen = confidence.unseen + confidence.blind * blind_spots
-    shares = softmax(np.array([*scores.values(), unseen]), confidence.temperature) * confidence.most
-    return {service: float(share) for service, share in zip(scores, shares, strict=False)}
+    return softmax(np.append(scores / temperature, unseen))[:-1] * confidence.most
+
+
+def averaged_probabilities(views: Sequence[tuple[float, Floats]], blind_spots: int, confidence: Confidence) -> Floats:
+    """The same, where there are several views of one incident, each probable by its share; shape (S,)."""
+    return np.asarray(sum(share * probabilities(scores, blind_spots, confidence) for share, scores in views))

@@ -154,11 +154,11 @@ def _behind(
     weighed: dict[str, list[tuple[float, Finding]]] = defaultdict(list)
     nth: Counter[tuple[str, str]] = Counter()
     for finding in strongest(everything):
-        gave = ranking.contributions.get(finding.service, {}).get(finding.channel, 0.0)
-        if gave > 0:
+        gave = ranking.contributions.get(finding.service, {}).get(finding.channel)
+        if gave is not None:
             nth[finding.service, finding.channel] += 1
             # A channel's second sign repeats its first: half the weight, then a third, and so on.
-            weighed[finding.service].append((gave / nth[finding.service, finding.channel], finding))
+            weighed[finding.service].append((max(gave, 0.0) / nth[finding.service, finding.channel], finding))
     return {
         s: sorted(weighed[s], key=lambda pair: -pair[0])[: EACH if i < LEADING else EACH_OTHER]
         for i, s in enumerate(leaders)

@@ -4,8 +4,8 @@ The steps, each a function elsewhere:
 
 1. *board* (``rankers/board.py``): services x channels, the strongest sign of each service in each channel. Latency and
    errors travel from callee to caller, so a caller keeps only what its callees' own degradation does not account for.
-2. *scored* (``rankers``): each channel made comparable, weighed, and discounted where no call path leads from the
-   alerting service.
+2. *scored* (``rankers``): each channel made comparable, weighed, and read beside the neighbours' and the place in the
+   graph, by the ranker that did best on systems it had not learned from (``champion.json``).
 3. *probabilities*: softmax, with a share left for what nobody saw (``models/confidence.py``).
 """
 
@@ -20,14 +20,13 @@ import numpy as np
 from data.domain import Alert
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.confidence import Confidence, probabilities, shipped
+from models.confidence import probabilities
 from models.features import Period
-from models.rankers import hand
 from models.rankers.board import CHANNELS, MODALITIES, board_of
+from models.rankers.explain import by_channel
+from models.rankers.state import Champion, champion
+from models.rankers.table import supported, table_of
 from models.sentences import MetricBlock
-
-# Less than this share of one channel's evidence is none.
-SOME = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +52,7 @@ def rank_services(
     blind_spots: int = 0,
     period: Period | None = None,
     seen: Collection[str] = MODALITIES,
-    weights: hand.Weights = hand.DEFAULT,
-    confidence: Confidence | None = None,
+    model: Champion | None = None,
 ) -> Ranking:
     """How probably each service caused ``alert``.
 
@@ -64,21 +62,27 @@ def rank_services(
         blind_spots: how many kinds of telemetry could not be seen.
         period: what was compared with what; None leaves unknown when services first deviated.
         seen: which modalities were there at all.
-        confidence: how scores become probabilities; None for the fitted numbers.
+        model: the ranker and its confidence; None for the champion that ships.
+
+    A service without any sign of its own is no candidate.
     """
+    ranker, confidence = model or champion()
     board = board_of(alert, graph, blocks, findings, period=period, seen=seen)
-    services = board.services
-    given = hand.parts(board, weights)
-    total = given.sum(axis=1)
-    supported = np.flatnonzero(total > SOME)
-    order = sorted(supported, key=lambda i: (-total[i], services[i]))
-    scores = {services[i]: float(total[i]) for i in order}
-    probability = probabilities(scores, blind_spots, confidence or shipped())
+    table = table_of(board)
+    scores = ranker.scores(table)
+    given = by_channel(ranker, table)
+    order = np.array(sorted(np.flatnonzero(supported(table)), key=lambda i: (-scores[i], board.services[i])), np.intp)
+    probability = probabilities(scores[order], blind_spots, confidence)
     return Ranking(
-        probability,
-        1.0 - sum(probability.values()),
-        {services[i]: {c: float(v) for c, v in zip(CHANNELS, given[i], strict=True) if v > 0} for i in order},
-        scores,
+        {board.services[i]: float(p) for i, p in zip(order, probability, strict=True)},
+        1.0 - float(probability.sum()),
+        {
+            board.services[i]: {
+                c: float(v) for c, v, sign in zip(CHANNELS, given[i], board.signs[i], strict=True) if sign
+            }
+            for i in order
+        },
+        {board.services[i]: float(scores[i]) for i in order},
     )
 
 

@@ -1,109 +1,62 @@
-"""Calibrate: how sure to be of a ranking, fitted so that it holds on systems never seen.
+"""Calibrate: how sure to be of a ranker, fitted so that it holds on systems never seen.
 
-    python -m pipelines.calibrate bundles=DIR petshop=DIR nezha=DIR
+    python -m pipelines.calibrate --trained DIR [--out FILE]
 
-ranks every incident, fits the numbers of :class:`~models.confidence.Confidence` on all systems but one and judges
-them on that one, for each in turn; then fits them on all and writes ``models/ranking.json``. Each data set counts as
-one system and weighs the same, however many incidents it has. Sets without an alert of their own are shown with
-alerts 0, 60 and 240 s late.
+takes the answers that ``pipelines.train`` kept about systems it had held back, fits the numbers of
+:class:`~models.confidence.Confidence` on those of all systems but one and judges them on that one, for each in turn;
+then fits them on all and writes the ranker with them as the champion. Every system weighs the same, however many
+incidents it has.
 """
 
 from __future__ import annotations
 
-import itertools
+import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from data.datasets import CATALOGUE, Case, has_alerts, load
 from data.errors import InputError
+from data.telemetry import Floats
 from models.calibration import brier, expected_calibration_error
-from models.confidence import SHIPPED, Confidence, probabilities
-from pipelines.investigate import last_instant, look_around, rankings_of
+from models.confidence import Confidence, averaged_probabilities
+from models.rankers.held import Answered, hits
+from models.rankers.state import CHAMPION, dump, read
+from pipelines.prepare import MADE
+from pipelines.train import read_answers
 
-# What may be learned from: the licence of each, as its own files state it. Other sets are for benchmarks alone.
-LICENCES = {
-    "bundles": "Apache-2.0",
-    "petshop": "CC-BY-4.0, the PetShop dataset by Amazon Web Services",
-    "nezha": "MIT, copyright 2023 IntelligentDDS",
-    "synthetic": "made by this project",
-}
-DELAYS_S = (0.0, 60.0, 240.0)
-FIRST_SEED = 1000
-# The lowest of each is the value set by hand before anything was fitted: so few incidents may make us more modest
-# than that, never bolder. Left free, the fit goes to .2 and 0, and is too sure on systems it has not seen.
-TEMPERATURES = (0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3)
-UNSEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
-# Never zero: what could not be seen has to lower the confidence, even where these data do not show it.
-BLIND = (0.05, 0.1, 0.15, 0.2)
-WORST = 1e-6
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One incident, ranked: the scores from each likely onset with that onset's share, and who did it."""
-
-    views: tuple[tuple[float, Mapping[str, float]], ...]
-    blind_spots: int
-    guilty: frozenset[str]
-
-    def probabilities(self, confidence: Confidence) -> dict[str, float]:
-        """The probability of each service, averaged over the onsets."""
-        found: dict[str, float] = {}
-        for share, scores in self.views:
-            for service, p in probabilities(scores, self.blind_spots, confidence).items():
-                found[service] = found.get(service, 0.0) + share * p
-        return found
-
-    def surprise(self, confidence: Confidence) -> float:
-        """How unlikely the truth was held, in nats; a cause without any evidence is one that nobody saw."""
-        found = self.probabilities(confidence)
-        held = sum(found.get(s, 0.0) for s in self.guilty)
-        return -float(np.log(max(held if held else 1.0 - sum(found.values()), WORST)))
+# temperature, crowd, unseen, blind. What could not be seen has to lower the confidence, even where these data do not
+# show it, and no system is so clear that scores should be sharpened far beyond what training made of them.
+BOUNDS = ((0.7, 6.0), (-0.3, 0.4), (-2.0, 6.0), (0.1, 1.0))
+START = (1.2, 0.0, 1.0, 0.3)
+# Beside the data, a pull to START worth this many nats: a few dozen incidents cannot fix four numbers.
+PULL = 0.01
+WORST = 1e-4
+# Below this the leader is wrong more than two times in three: better to say that it cannot be told.
+LEAST = 0.3
 
 
 def main(arguments: Sequence[str]) -> None:
-    systems = {name: list(ranked(name, where)) for name, _, where in (a.partition("=") for a in arguments)}
+    parser = argparse.ArgumentParser(prog="python -m pipelines.calibrate", description=__doc__)
+    parser.add_argument("--trained", type=Path, required=True, help="what pipelines.train wrote")
+    parser.add_argument("--out", type=Path, default=CHAMPION, help="where the champion goes")
+    options = parser.parse_args(arguments)
+    kind, ranker, _, card = read(options.trained / "ranker.json")
+    systems = read_answers(options.trained / "held_back.npz")
     fitted, held_back = calibrate(systems)
-    report = {
-        "confidence": asdict(fitted),
-        "made_by": "python -m pipelines.calibrate " + " ".join(f"{name}=..." for name in systems),
-        "learned_from": {name: {"incidents": len(rows), "licence": LICENCES[name]} for name, rows in systems.items()},
-        "held_back": held_back,
-    }
-    SHIPPED.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    card = {**card, "calibration": held_back}
+    digest = dump(options.out, kind, ranker, fitted, card)
+    sys.stdout.write(
+        json.dumps({"digest": digest, "confidence": asdict(fitted), "held_back": held_back}, indent=2) + "\n"
+    )
 
 
-def ranked(name: str, where: str) -> Iterator[Ranked]:
-    """Every incident of a data set: ``where`` is its folder, or for ``synthetic`` how many to make."""
-    if name not in LICENCES:
-        raise InputError(f"{name!r} may not be learned from; choose of {', '.join(LICENCES)}", field="DATA")
-    for case in _cases(name, where):
-        as_of = last_instant(case.alert, case.telemetry)
-        graph, views, unseen = look_around(case.alert, case.telemetry.before(as_of), as_of)
-        rankings = rankings_of(case.alert, graph, views, unseen)
-        shares = [view.onset.probability for view in views]
-        scores = tuple((share, r.scores) for share, r in zip(shares, rankings, strict=True))
-        yield Ranked(scores, len(unseen), frozenset(case.truth().services))
-
-
-def _cases(name: str, where: str) -> Iterator[Case]:
-    if name not in CATALOGUE:
-        from data.datasets.synthetic import synthesize
-
-        yield from (synthesize(FIRST_SEED + i) for i in range(int(where)))
-        return
-    for delay_s in DELAYS_S[:1] if has_alerts(name) else DELAYS_S:
-        yield from load(name, Path(where), delay_s=delay_s)
-
-
-def calibrate(systems: Mapping[str, Sequence[Ranked]]) -> tuple[Confidence, dict[str, Any]]:
+def calibrate(systems: Mapping[str, Sequence[Answered]]) -> tuple[Confidence, dict[str, Any]]:
     """The numbers fitted on all systems, and how numbers fitted without each one did on it.
 
     Raises:
@@ -111,31 +64,99 @@ def calibrate(systems: Mapping[str, Sequence[Ranked]]) -> tuple[Confidence, dict
     """
     if len(systems) < 2:
         raise InputError("need at least two systems, to hold one back", field="DATA")
-    grid = [Confidence(*values, most(systems)) for values in itertools.product(TEMPERATURES, UNSEEN, BLIND)]
-    losses = {name: np.array([_mean_surprise(rows, c) for c in grid]) for name, rows in systems.items()}
-    best = {out: grid[int(np.argmin(sum(losses[n] for n in systems if n != out)))] for out in (None, *systems)}
-    return best[None], {out: {**asdict(best[out]), **judge(systems[out], best[out])} for out in systems}
+    sums = {name: _Stacked.of(answers) for name, answers in systems.items()}
+    cap = most(systems)
+    held_back = {out: judge(systems[out], _fitted([s for n, s in sums.items() if n != out], cap)) for out in systems}
+    return _fitted(list(sums.values()), cap), held_back
 
 
-def most(systems: Mapping[str, Sequence[Ranked]]) -> float:
+def most(systems: Mapping[str, Sequence[Answered]]) -> float:
     """What all services together may get at most: a confidence that so few real incidents can bear out."""
-    real = sum(len(rows) / (1 if has_alerts(n) else len(DELAYS_S)) for n, rows in systems.items() if n in CATALOGUE)
-    return round(1.0 - min(0.5, 3.0 / max(real, 1.0)), 2)
+    real = sum(len({a.case for a in answers}) for name, answers in systems.items() if name != MADE)
+    return round(1.0 - min(0.5, 3.0 / max(real, 1)), 2)
 
 
-def _mean_surprise(rows: Sequence[Ranked], confidence: Confidence) -> float:
-    return float(np.mean([row.surprise(confidence) for row in rows]))
+def judge(answers: Sequence[Answered], confidence: Confidence) -> dict[str, float]:
+    """Accuracy and confidence of the first answers where there was a culprit, and how well the two agree.
+
+    ``answered`` is the share in which the leader reached ``confidence.least``, ``accuracy_answered`` that among these.
+    """
+    told = [a for a in answers if a.told]
+    sure, right = np.array([leader(a, confidence) for a in told]), hits(told)
+    spoken = sure >= confidence.least
+    figures = {"accuracy": right.mean(), "mean_confidence": sure.mean(), "brier": brier(sure, right),
+               "ece": expected_calibration_error(sure, right), "answered": spoken.mean(),
+               "accuracy_answered": right[spoken].mean() if spoken.any() else float("nan")}  # fmt: skip
+    return {name: round(float(value), 3) for name, value in figures.items()}
 
 
-def judge(rows: Sequence[Ranked], confidence: Confidence) -> dict[str, float]:
-    """Accuracy and confidence of the first answers, and how well the two agree."""
-    answers = [row.probabilities(confidence) for row in rows]
-    first = [max(a, key=a.__getitem__, default="") for a in answers]
-    sure = [a.get(f, 0.0) for a, f in zip(answers, first, strict=True)]
-    right = [float(f in row.guilty) for f, row in zip(first, rows, strict=True)]
-    figures = {"accuracy": float(np.mean(right)), "mean_confidence": float(np.mean(sure)), "brier": brier(sure, right),
-               "ece": expected_calibration_error(sure, right)}  # fmt: skip
-    return {name: round(value, 3) for name, value in figures.items()}
+def leader(answer: Answered, confidence: Confidence) -> float:
+    """The probability of the first answer; 0 where there is no candidate."""
+    candidates = np.isfinite(answer.views[0][1])
+    for _, scores in answer.views:
+        candidates = candidates | np.isfinite(scores)
+    views = [(share, np.where(np.isfinite(scores), scores, -1e3)[candidates]) for share, scores in answer.views]
+    return float(averaged_probabilities(views, answer.blind_spots, confidence).max(initial=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Stacked:
+    """The answers about one system side by side: scores of all views, shape (V, widest), -inf where there are none."""
+
+    scores: Floats
+    guilty: npt.NDArray[np.bool_]
+    blind_spots: Floats
+    share: Floats
+    answer: npt.NDArray[np.intp]
+    weight: Floats
+
+    @classmethod
+    def of(cls, answers: Sequence[Answered]) -> _Stacked:
+        views = [(i, a, share, scores) for i, a in enumerate(answers) for share, scores in a.views]
+        width = max(len(scores) for *_, scores in views)
+        table, guilty = np.full((len(views), width), -np.inf), np.zeros((len(views), width), bool)
+        for row, (_, a, _, scores) in enumerate(views):
+            table[row, : len(scores)], guilty[row, : len(scores)] = scores, a.guilty
+        cases = np.array([a.case for a in answers])
+        _, number = np.unique(cases, return_inverse=True)
+        weight = 1.0 / np.bincount(number)[number]
+        return cls(
+            table,
+            guilty & np.isfinite(table),
+            np.array([a.blind_spots for _, a, *_ in views], dtype=float),
+            np.array([share for *_, share, _ in views]),
+            np.array([i for i, *_ in views], dtype=np.intp),
+            weight / weight.sum(),
+        )
+
+    def surprise(self, numbers: Floats, cap: float) -> float:
+        """How unlikely the truth was held, in nats; a culprit without any sign is one that nobody saw."""
+        temperature, crowd, unseen, blind = numbers
+        count = np.maximum(np.isfinite(self.scores).sum(axis=1), 1)
+        logits = np.column_stack(
+            [self.scores / (temperature * count**crowd)[:, None], unseen + blind * self.blind_spots]
+        )
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p = powers / powers.sum(axis=1, keepdims=True)
+        held = np.where(self.guilty.any(axis=1), cap * (p[:, :-1] * self.guilty).sum(axis=1), 1 - cap * (1 - p[:, -1]))
+        by_answer = np.bincount(self.answer, weights=self.share * held)
+        return float(-self.weight @ np.log(np.maximum(by_answer, WORST)))
+
+
+def _fitted(systems: Sequence[_Stacked], cap: float) -> Confidence:
+    from scipy.optimize import minimize
+
+    width = np.array([high - low for low, high in BOUNDS])
+
+    def loss(numbers: Floats) -> float:
+        pull = PULL * float((((numbers - START) / width) ** 2).sum())
+        return float(np.mean([s.surprise(numbers, cap) for s in systems])) + pull
+
+    found = minimize(
+        loss, np.array(START), method="Nelder-Mead", bounds=BOUNDS, options={"maxiter": 400, "xatol": 1e-3}
+    )
+    temperature, crowd, unseen, blind = (round(float(x), 3) for x in found.x)
+    return Confidence(temperature, unseen, blind, cap, crowd, LEAST)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,14 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("data/datasets", "data/telemetry.py", "data/topology.py", "models", "pipelines/investigate.py",
         "pipelines/prepare.py")  # fmt: skip
 NOT_CODE = ("models/rankers", "models/changes", "models/ranking.py", "models/confidence.py", "models/calibration.py")
+# What may be learned from: the licence of each, as its own files state it. Other sets are for benchmarks alone.
+LICENCES = {
+    "bundles": "Apache-2.0",
+    "lab": "made by this project",
+    "petshop": "CC-BY-4.0, the PetShop dataset by Amazon Web Services",
+    "nezha": "MIT, copyright 2023 IntelligentDDS",
+    "synthetic": "made by this project",
+}
 MADE, LAB = "synthetic", "lab"
 DELAYS_S = (0.0, 60.0, 240.0)
 SIZES = ((5, 20), (5, 60))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from data.telemetry import Floats
 from models.rankers.board import Indices
 from models.rankers.examples import Example
-from models.rankers.table import NAMES, table_of
+from models.rankers.table import NAMES, Table, table_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +53,25 @@ class Packed:
         edges = self.edges[rows[self.edges[:, 0]]] if len(self.edges) else self.edges
         sizes = np.diff(np.append(self.starts, len(self.group)))[wanted]
         return Packed(
-            self.values[rows], self.prior[rows], place[edges], _starts(sizes), np.repeat(np.arange(len(sizes)), sizes),
-            self.guilty[rows], *(a[wanted] for a in (self.weight, self.share, self.blind_spots, self.system, self.case,
-                                                     self.showing, self.lost)))  # fmt: skip
+            values=self.values[rows],
+            prior=self.prior[rows],
+            edges=place[edges],
+            starts=_starts(sizes),
+            group=np.repeat(np.arange(len(sizes)), sizes),
+            guilty=self.guilty[rows],
+            weight=self.weight[wanted],
+            share=self.share[wanted],
+            blind_spots=self.blind_spots[wanted],
+            system=self.system[wanted],
+            case=self.case[wanted],
+            showing=self.showing[wanted],
+            lost=self.lost[wanted],
+        )
+
+    @property
+    def table(self) -> Table:
+        """All rows as one table, which every ranker can score at once."""
+        return Table(self.values, self.prior, self.edges, self.prior[:, None], self.starts)
 
     def softmax(self, scores: Floats) -> Floats:
         """Probabilities within each table; shape (N,)."""

@@ -26,9 +26,10 @@ watches:K        whether the alert is on a metric of kind K
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from data.telemetry import Floats
 from models.indicators import Kind
@@ -44,11 +45,17 @@ BACKWARDS, RESTART, STEPS = 0.2, 0.15, 30
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """``values`` has shape (S, len(NAMES)), ``prior`` (S,); ``edges`` are (caller, callee) rows, shape (E, 2)."""
+    """``values`` has shape (S, len(NAMES)); ``edges`` are (caller, callee) rows, shape (E, 2).
+
+    ``prior_parts`` is what each channel gives to the hand-made score ``prior``, shape (S, channels). ``starts`` are the
+    first rows of the incidents, where there are several in one table (:mod:`models.rankers.packed`).
+    """
 
     values: Floats
     prior: Floats
     edges: Indices
+    prior_parts: Floats
+    starts: Indices = field(default_factory=lambda: np.zeros(1, dtype=np.intp))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -71,7 +78,12 @@ def table_of(board: Board) -> Table:
         "place": _place(board, score),
         "case": np.broadcast_to(_case(board), (len(board), len(MODALITIES) + 1 + len(WATCHED))),
     }
-    return Table(np.hstack(list(columns.values())), score, board.edges)
+    return Table(np.hstack(list(columns.values())), score, board.edges, parts)
+
+
+def supported(table: Table) -> npt.NDArray[np.bool_]:
+    """Which services show any sign of their own, in any channel; the others are no candidates. Shape (S,)."""
+    return np.asarray(table.values[:, _SIZES].max(axis=1, initial=0.0) > 0)
 
 
 def _names() -> tuple[str, ...]:
@@ -85,6 +97,7 @@ def _names() -> tuple[str, ...]:
 
 
 NAMES = _names()
+_SIZES = [i for i, name in enumerate(NAMES) if name.startswith("size:")]
 
 
 def _lead(signs: Floats) -> Floats:
