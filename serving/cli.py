@@ -20,6 +20,7 @@ _COMMANDS = {
     "diagnose": "Rank root causes and guilty changes for recorded incidents.",
     "data": "Make incidents whose cause is known, to learn from.",
     "lab": "A small real shop to break: start it, load it, break it, heal it.",
+    "detect": "Score how unusual each row of recorded series is, with alarms at a rate you set.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
     "patch": "Put a proposal's changes into a working tree, all of them or none.",
     "check": "Hold the change in a working tree to every gate a proposed fix has to pass.",
