@@ -49,6 +49,8 @@ class Channel(StrEnum):
     peer_errors = "peer_errors"
     ways = "ways"
     changed = "changed"
+    times_slower = "times_slower"
+    grown = "grown"
 
 
 @dataclass(frozen=True)

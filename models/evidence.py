@@ -45,7 +45,16 @@ class Ledger:
 
     def note_change(self, change: str | None, reason: str) -> str | None:
         """The id of a reason for or against ``change`` (None: that no change did it); None once the ledger is full."""
-        return self._enter(None, reason, kind=EvidenceKind.change, source="changes", detail={"change": change})
+        id_ = self._enter(None, reason, kind=EvidenceKind.change, source="changes", detail={"changes": []})
+        if id_ is not None and change is not None:
+            self._of_change(reason, change)
+        return id_
+
+    def _of_change(self, reason: str, change: str) -> None:
+        """Several changes may share a reason: it is labelled with all of them."""
+        entry = self._entries[None, reason]
+        changes = list(dict.fromkeys([*entry.detail["changes"], change]))
+        self._entries[None, reason] = entry.model_copy(update={"detail": {"changes": changes}})
 
     def _enter(self, service: str | None, summary: str, **fields: object) -> str | None:
         key = (service, summary)
@@ -151,15 +160,18 @@ def _behind(
 ) -> dict[str, list[tuple[float, Finding]]]:
     """What each leader's findings gave to its score, those that gave most first."""
     everything = [*findings, *(f for block in blocks for f in metric_findings(block, period, leaders))]
-    weighed: dict[str, list[tuple[float, Finding]]] = defaultdict(list)
+    weighed: dict[str, dict[str, tuple[float, Finding]]] = defaultdict(dict)
     nth: Counter[tuple[str, str]] = Counter()
     for finding in strongest(everything):
         gave = ranking.contributions.get(finding.service, {}).get(finding.channel)
         if gave is not None:
             nth[finding.service, finding.channel] += 1
             # A channel's second sign repeats its first: half the weight, then a third, and so on.
-            weighed[finding.service].append((max(gave, 0.0) / nth[finding.service, finding.channel], finding))
+            share = max(gave, 0.0) / nth[finding.service, finding.channel]
+            # One observation may count in several channels; it is said once.
+            before, first = weighed[finding.service].get(finding.text, (0.0, finding))
+            weighed[finding.service][finding.text] = (before + share, first)
     return {
-        s: sorted(weighed[s], key=lambda pair: -pair[0])[: EACH if i < LEADING else EACH_OTHER]
+        s: sorted(weighed[s].values(), key=lambda pair: -pair[0])[: EACH if i < LEADING else EACH_OTHER]
         for i, s in enumerate(leaders)
     }

@@ -11,7 +11,7 @@ All arithmetic is on whole (K, T) arrays; the cost is linear in series x samples
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -61,6 +61,8 @@ class ChangeScores:
         harm: ``z`` where the change is in the direction that harms (a fall of availability, a rise of
             latency), a discounted share of it where not; never negative.
         vanished: series that were regular before the onset and have no sample since.
+        shift: the means since the onset and before, their difference over the larger of them, in [-1, 1]; 0 where it
+            cannot be told.
     """
 
     keys: tuple[SeriesKey, ...]
@@ -72,6 +74,7 @@ class ChangeScores:
     z: Floats
     harm: Floats
     vanished: npt.NDArray[np.bool_]
+    shift: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
@@ -85,11 +88,11 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     series = as_rates(np.ascontiguousarray(metrics.values[first:end].T), cut - first)
     before, window = series[:, : cut - first], series[:, start - first :]
 
-    base, spread, deviation, n_before = _summary(before)
-    now, _, _, n_now = _summary(window)
+    base, spread, deviation, mean_before, n_before = _summary(before)
+    now, _, _, mean_now, n_now = _summary(window)
     enough = (n_before >= MIN_BASELINE_SAMPLES) & (n_now > 0)
     # Half median, half mean: faults that come in bursts leave the median alone, and one wild sample moves the mean.
-    now = 0.5 * now + 0.5 * _mean(window)
+    now = 0.5 * now + 0.5 * mean_now
     base = np.where(enough, base, np.nan)
     scale = _scale(now, base, spread, deviation, level_of(base, metrics.keys), [key.metric for key in metrics.keys])
     change = np.where(enough, _lasting_change(now, base, before, times[first:cut]), 0.0)
@@ -97,7 +100,8 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     z = np.clip(np.nan_to_num(z, nan=0.0, posinf=MAX_SCORE, neginf=-MAX_SCORE), -MAX_SCORE, MAX_SCORE)
     kinds = tuple(by_name(metrics.keys, kind_of))
     vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * before.shape[1])) & (window.shape[1] >= 3)
-    return ChangeScores(metrics.keys, kinds, base, now, change, scale, z, _harm(z, metrics.keys), vanished)
+    shift = np.where(enough, _shift(mean_before, mean_now), 0.0)
+    return ChangeScores(metrics.keys, kinds, base, now, change, scale, z, _harm(z, metrics.keys), vanished, shift)
 
 
 def by_name(keys: Sequence[SeriesKey], tell: Callable[[str, str], T]) -> list[T]:
@@ -150,13 +154,19 @@ def as_rates(series: Floats, n_before: int) -> Floats:
     return rates
 
 
-def _summary(series: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Median, inter-quartile range, standard deviation and count of each row, NaN left out."""
+def _shift(before: Floats, now: Floats) -> Floats:
+    larger = np.fmax(np.abs(before), np.abs(now))
+    shift = np.clip((now - before) / np.where(larger > 0, larger, 1.0), -1.0, 1.0)
+    return np.asarray(np.nan_to_num(shift))
+
+
+def _summary(series: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Median, inter-quartile range, standard deviation, mean and count of each row, NaN left out."""
     present = np.isfinite(series)
     count = present.sum(axis=1).astype(float)
     if series.shape[1] == 0:
         nothing = np.full(series.shape[0], np.nan)
-        return nothing, nothing, nothing, count
+        return nothing, nothing, nothing, nothing, count
     ordered = np.sort(series, axis=1)  # NaN sorts last
     low, middle, high = (_quantile(ordered, count, q) for q in (0.25, 0.5, 0.75))
     # About the median, because memory in bytes squared leaves no digits for a variance about zero.
@@ -164,7 +174,7 @@ def _summary(series: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     off[~present] = 0.0
     mean = off.sum(axis=1) / np.maximum(count, 1.0)
     variance = np.einsum("kt,kt->k", off, off) / np.maximum(count, 1.0) - mean**2
-    return middle, high - low, np.sqrt(np.maximum(variance, 0.0)), count
+    return middle, high - low, np.sqrt(np.maximum(variance, 0.0)), middle + mean, count
 
 
 def _quantile(ordered: Floats, count: Floats, q: float) -> Floats:
@@ -174,11 +184,6 @@ def _quantile(ordered: Floats, count: Floats, q: float) -> Floats:
     rows = np.arange(len(ordered))
     share = position - lower
     return np.asarray(ordered[rows, lower] * (1.0 - share) + ordered[rows, upper] * share)
-
-
-def _mean(series: Floats) -> Floats:
-    count = np.isfinite(series).sum(axis=1)
-    return np.asarray(np.where(count > 0, np.nansum(series, axis=1) / np.maximum(count, 1), np.nan))
 
 
 def _scale(now: Floats, base: Floats, spread: Floats, deviation: Floats, level: Floats, names: list[str]) -> Floats:

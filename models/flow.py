@@ -228,9 +228,7 @@ def _unexplained_failures(v: Vitals) -> Floats:
 def _own_errors(v: Vitals) -> Iterator[Finding]:
     score = np.nan_to_num(_unexplained_failures(v))
     for i in np.flatnonzero(score > NOTABLE).tolist():
-        text = (
-            f"{v.failures[i]:.2g} more of the requests to {v.services[i]} fail, and none it calls as much"
-        )
+        text = f"{v.failures[i]:.2g} more of the requests to {v.services[i]} fail, and none it calls as much"
         yield _finding(v.services[i], Channel.own_errors, score[i], text, "errors", 1.0)
 
 

@@ -20,8 +20,9 @@ from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_
 from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
 from models.ranking import Ranking, averaged, rank_services
-from models.sentences import MetricBlock
 from models.recent import recent_changes
+from models.sentences import MetricBlock
+from models.shift import shift_findings
 from models.steps import entry_rates, steps_at_changes
 from models.traces import Traces, join_spans, span_findings, span_series
 from models.unseen import blind_spots, modalities
@@ -45,17 +46,9 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
     rankings = rankings_of(alert, graph, views, unseen)
     ranking = averaged(rankings, [view.onset.probability for view in views])
     view = most_telling(views, rankings, ranking)
-    onset, period, blocks = view.onset, view.period, view.blocks
+    period, blocks = view.period, view.blocks
     findings, symptomatic = view.findings, view.symptoms
-    leaders = list(ranking.probabilities)[:20]
-    beside = [
-        *steps_at_changes(seen.changes, seen.metrics, onset.earliest, graph, leaders[:5]),
-        *entry_rates(seen.metrics, period, graph),
-    ]
-    symptoms = symptoms_from(leaders, blocks, symptomatic, period, beside)
-    beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
-    places = places_of_trouble(alert, graph, views, unseen) if seen.changes else {}
-    context = ChangeContext(alert, onset.at, places, graph, symptoms, beginnings, services_reporting(seen))
+    context = change_context(alert, seen, graph, views, view, ranking, unseen)
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
@@ -75,8 +68,29 @@ def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = 
         evidence=(*ledger.entries, *seen.missing),
         unseen=unseen,
         as_of=as_of,
-        onset=onset.at,
+        onset=view.onset.at,
     )
+
+
+def change_context(
+    alert: Alert,
+    seen: Telemetry,
+    graph: ServiceGraph,
+    views: Sequence[View],
+    view: View,
+    ranking: Ranking,
+    unseen: Sequence[str],
+) -> ChangeContext:
+    """What the changes of ``seen`` are judged against; ``view`` is the most telling of ``views``."""
+    leaders = list(ranking.probabilities)[:20]
+    beside = [
+        *steps_at_changes(seen.changes, seen.metrics, view.onset.earliest, graph, leaders[:5]),
+        *entry_rates(seen.metrics, view.period, graph),
+    ]
+    symptoms = symptoms_from(leaders, view.blocks, view.symptoms, view.period, beside)
+    beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
+    places = places_of_trouble(alert, graph, views, unseen) if seen.changes else {}
+    return ChangeContext(alert, view.onset.at, places, graph, symptoms, beginnings, services_reporting(seen))
 
 
 def services_reporting(seen: Telemetry) -> frozenset[str]:
@@ -157,6 +171,7 @@ def look(
         *span_findings(traces, period),
         *log_findings(seen.logs, period, seen.services),
         *flow_findings(blocks[0], graph),
+        *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),
     ]
     return View(onset, period, blocks, findings, modalities(seen))

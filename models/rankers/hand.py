@@ -75,6 +75,8 @@ DEFAULT = Weights(
         Channel.restarts: 0.4,
         Channel.timeouts: 0.4,
         Channel.changed: 1.0,
+        Channel.times_slower: 0.6,
+        Channel.grown: 0.4,
     },
     # Three spreads on one series is ordinary among hundreds of series; elsewhere scores start at one event.
     doubt={
