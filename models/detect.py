@@ -1,19 +1,22 @@
 """Is something wrong right now, and is it over? Judged from each symptom's own past, without thresholds to set.
 
-Only symptoms are watched: latency, errors and availability, which users feel. Causes (CPU, memory, queues) are
-for the investigation to find: alerting on them as well would wake people for what nobody notices
-(Ewaschuk, "My Philosophy on Alerting"; Site Reliability Engineering, chapter 6).
+Symptoms are watched: latency, errors and availability, which users feel. Causes (CPU, memory, queues) are for the
+investigation to find: alerting on them as well would wake people for what nobody notices (Ewaschuk, "My Philosophy on
+Alerting"; Site Reliability Engineering, chapter 6). One kind of cause is a symptom to come, and worth being early for:
+what fills up, steadily and beyond anything it was before (memory, disk, connections, queues).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
-from models.features import Period, change_scores
+from models.features import LEVEL_SHARE, MAX_SCORE, Period, change_scores
 from models.indicators import Kind, direction_of, kind_of, words_of
 
 SYMPTOMS = frozenset({Kind.latency, Kind.error, Kind.availability})
@@ -28,6 +31,10 @@ SETTLE = timedelta(seconds=10)
 # one request in three leave a sample of few requests untouched now and then.
 ALARM, HELD = 6.0, 4.0
 SAMPLES, OF_LAST = 3, 4
+# What may fill up; and that it does: in each quarter of this time more than in the one before, and by so much in all.
+FILLS = frozenset({Kind.memory, Kind.disk, Kind.saturation})
+GROWTH, QUARTERS = timedelta(seconds=40), 4
+GROWTH_SHARE = 0.25
 # Users do not feel less than this: half as long again, or two in a hundred more failing.
 LATENCY_SHARE = 0.5
 FAILING_SHARE = 0.02
@@ -55,23 +62,13 @@ class Breach:
 
 
 def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
-    """The symptoms that have left their usual range and stayed out, worst first; none without enough history."""
+    """What has left its usual range and stayed out, and what fills up; worst first, none without enough history."""
     period = Period(before=as_of - GUARD, onset=as_of - RECENT, end=as_of)
     history = int(np.searchsorted(metrics.timestamps, to_datetime64(period.before)))
     if history < MIN_HISTORY:
         return ()
-    scores = change_scores(metrics, period)
-    breaches = []
-    for i in np.flatnonzero(scores.harm >= ALARM):
-        usual, now, scale = float(scores.base[i]), float(scores.now[i]), float(scores.scale[i])
-        towards = _harmful(scores.kinds[i], scores.keys[i])
-        limit = usual + towards * HELD * scale
-        recent = _last(metrics, int(i), as_of, OF_LAST)
-        held = len(recent) == OF_LAST and (towards * (recent - limit) > 0).sum() >= SAMPLES
-        if np.isfinite(metrics.values[:history, i]).sum() < MIN_HISTORY:
-            continue
-        if is_symptom(scores.keys[i]) and held and _is_felt(scores.kinds[i], usual, now):
-            breaches.append(Breach(scores.keys[i], usual, now, limit, float(scores.harm[i])))
+    known = np.isfinite(metrics.values[:history]).sum(axis=0) >= MIN_HISTORY
+    breaches = [*_felt(metrics, period, known), *_filling(metrics, known, as_of)]
     return tuple(sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key)))
 
 
@@ -112,6 +109,43 @@ def _last(metrics: Metrics, column: int, as_of: datetime, count: int) -> Floats:
     start = int(np.searchsorted(metrics.timestamps, to_datetime64(as_of - 2 * RECENT)))
     values = metrics.values[start:, column]
     return np.asarray(values[np.isfinite(values)][-count:])
+
+
+def _felt(metrics: Metrics, period: Period, known: npt.NDArray[np.bool_]) -> Iterator[Breach]:
+    """The symptoms that users feel."""
+    scores = change_scores(metrics, period)
+    for i in np.flatnonzero((scores.harm >= ALARM) & known).tolist():
+        key, usual, now = scores.keys[i], float(scores.base[i]), float(scores.now[i])
+        towards = _harmful(scores.kinds[i], key)
+        limit = usual + towards * HELD * float(scores.scale[i])
+        if is_symptom(key) and _is_felt(scores.kinds[i], usual, now):
+            recent = _last(metrics, i, period.end, OF_LAST)
+            if len(recent) == OF_LAST and (towards * (recent - limit) > 0).sum() >= SAMPLES:
+                yield Breach(key, usual, now, limit, float(scores.harm[i]))
+
+
+def _filling(metrics: Metrics, known: npt.NDArray[np.bool_], as_of: datetime) -> Iterator[Breach]:
+    """What has grown all through the last :data:`GROWTH`, to more than it ever was before."""
+    start = int(np.searchsorted(metrics.timestamps, to_datetime64(as_of - GROWTH)))
+    for i in np.flatnonzero(known).tolist():
+        key = metrics.keys[i]
+        if kind_of(key.metric, key.unit) not in FILLS or direction_of(key.metric, key.unit) < 0:
+            continue
+        past, recent = _finite(metrics.values[:start, i]), _finite(metrics.values[start:, i])
+        if len(recent) < 2 * QUARTERS or not len(past):
+            continue
+        quarters = np.array([part.mean() for part in np.array_split(recent, QUARTERS)])
+        usual, now, grown = float(np.median(past)), float(quarters[-1]), float(quarters[-1] - quarters[0])
+        limit = float(past.max()) + LEVEL_SHARE * abs(usual)
+        # A step is no growth: each quarter has to bring a good part of what the four bring together.
+        steady = bool(np.all(np.diff(quarters) >= grown / (2 * QUARTERS)))
+        scale = max(float(past.std()), LEVEL_SHARE * abs(usual), 1e-9)
+        if steady and grown >= max(GROWTH_SHARE * abs(usual), ALARM * scale) and now > limit:
+            yield Breach(key, usual, now, limit, min(grown / scale, MAX_SCORE))
+
+
+def _finite(values: Floats) -> Floats:
+    return np.asarray(values[np.isfinite(values)])
 
 
 def _is_felt(kind: Kind, usual: float, now: float) -> bool:

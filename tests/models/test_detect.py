@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from data.telemetry import Metrics, SeriesKey
-from models.detect import detect, has_recovered
+from models.detect import SETTLE, detect, detect_lasting, has_recovered
 
 END = datetime(2026, 3, 2, 3, 20, tzinfo=UTC)
 LATENCY = SeriesKey("checkout", "http_server_duration_p95_ms")
 ERRORS = SeriesKey("checkout", "http_server_error_ratio")
 SUCCESS = SeriesKey("checkout", "success_rate_pct")
 CPU = SeriesKey("checkout", "process_cpu_utilization")
+CPU_WAIT = SeriesKey("checkout", "process_cpu_wait_ratio")
+MEMORY = SeriesKey("checkout", "process_memory_resident_mb")
 
 
 def series(
@@ -52,6 +54,8 @@ def test_a_symptom_that_leaves_its_range_and_stays_out_is_found(
         (LATENCY, 90, 8, 20, 60),  # faster harms nobody
         (ERRORS, 0.0, 0.0, 0.005, 60),  # one in two hundred
         (CPU, 0.1, 0.01, 0.9, 60),  # a cause, not a symptom
+        (CPU_WAIT, 0.01, 0.001, 0.9, 60),  # a cause, although it is a time
+        (MEMORY, 80, 1, 160, 60),  # a step: it does not go on
     ],
 )
 def test_what_nobody_feels_raises_nothing(
@@ -84,3 +88,43 @@ def test_back_in_range_for_half_a_minute_is_recovery_and_silence_is_not() -> Non
     assert not has_recovered(ill, LATENCY, limit=breach.limit, rises=True, as_of=END)
     assert not has_recovered(healthy, ERRORS, limit=breach.limit, rises=True, as_of=END)
     assert not has_recovered(healthy, LATENCY, limit=breach.limit, rises=True, as_of=END + timedelta(minutes=5))
+
+
+def filling(per_s: float, for_s: float, teeth: float = 0.0, seed: int = 0) -> Metrics:
+    """Memory about 80 MB that grows at the end, beside what it gains and gives back every two minutes."""
+    calm = series(MEMORY, 80, 0.5, seed=seed)
+    age = np.arange(len(calm.timestamps))[::-1] * 5.0
+    grown = per_s * np.clip(for_s - age, 0, None) + teeth * ((-age) % 120) / 120
+    return Metrics(calm.timestamps, calm.keys, calm.values + grown[:, None])
+
+
+def test_what_fills_up_is_found_before_anybody_feels_it() -> None:
+    [breach] = detect(filling(1.0, 50), as_of=END)
+    assert breach.key == MEMORY
+    assert breach.rises
+    assert 79 < breach.usual < 81
+    assert breach.usual < breach.limit < breach.now
+    assert not has_recovered(filling(1.0, 50), MEMORY, limit=breach.limit, rises=True, as_of=END)
+    assert has_recovered(filling(0.0, 0), MEMORY, limit=breach.limit, rises=True, as_of=END)
+
+
+def test_growth_that_is_slow_or_comes_and_goes_raises_nothing() -> None:
+    for seed in range(50):
+        assert detect(filling(0.02, 1200, seed=seed), as_of=END) == ()
+        assert detect(filling(0.0, 0, teeth=60, seed=seed), as_of=END) == ()
+
+
+def test_an_alert_waits_until_trouble_has_settled() -> None:
+    ill = series(LATENCY, 90, 8, 300, for_s=60)
+    first = next(END - timedelta(seconds=s) for s in range(60, 0, -1) if detect(ill.before(_ago(s)), as_of=_ago(s)))
+    assert detect_lasting(ill, as_of=first + SETTLE - timedelta(seconds=2)) == ()
+    assert detect_lasting(ill, as_of=first + SETTLE)
+
+
+def test_what_is_hit_hardest_leads_once_trouble_has_settled() -> None:
+    early, deep = series(LATENCY, 90, 8, 300, for_s=60), series(SeriesKey("db", "latency_p95_ms"), 9, 1, 900, for_s=30)
+    assert detect_lasting(early.joined(deep), as_of=END)[0].key.service == "db"
+
+
+def _ago(seconds: float) -> datetime:
+    return END - timedelta(seconds=seconds)
