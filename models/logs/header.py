@@ -24,7 +24,7 @@ MAX_GAP = 4
 
 _GROUP = r"\[(?:[^\[\]]|\[[^\[\]]*\])*+\]"
 _FIELD = rf"(?:{_GROUP}|[^\s|]+)"
-_END = r"(?:\s*\|\s*|\s+|$)"
+_END = r"(?:\s*+\|\s*+|\s++|$)"
 _COLUMN = re.compile(rf"({_FIELD})(\s*\|\s*|\s+|$)")
 _DAY_OR_MONTH = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _LEVELS = (
@@ -55,7 +55,7 @@ class Column(Enum):
 
 
 _TELLING = (Column.time, Column.level)
-_COMPONENTS = (r"(?:[^\s:]\S*\s+){0,2}?[^\s:]\S*:(?:\s+|$)", r"(?:\S+\s+){1,3}?-(?:\s+|$)")
+_COMPONENTS = (r"(?:[^\s:]\S*+\s++){0,2}?[^\s:]\S*+(?<=:)(?:\s++|$)", r"(?:\S++\s++){1,3}?-(?:\s++|$)")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def learn_header(lines: Sequence[str]) -> Header:
     header = tuple(kinds[:end])
     if not any(kind in _TELLING for kind in header):
         return NO_HEADER
-    columns = _pattern(header)
+    columns = _pattern(header, rows)
     return Header(re.compile(columns + _component(columns, lines)), header)
 
 
@@ -149,14 +149,11 @@ def _continues(kind: Column, gap: int, *, started: bool) -> bool:
     return gap <= {Column.number: 0, Column.origin: 1}.get(kind, MAX_GAP)
 
 
-def _pattern(header: tuple[Column, ...]) -> str:
+def _pattern(header: tuple[Column, ...], rows: list[list[tuple[str, str]]]) -> str:
     first = {kind: header.index(kind) for kind in _TELLING if kind in header}
-    parts = [r"\s*"]
+    parts = [r"\s*+"]
     for i, kind in enumerate(header):
-        field = {
-            Column.time: rf"(?=\W*(?:[^\s|]*[\d:]|{_DAY_OR_MONTH})){_FIELD}",
-            Column.level: r"[^\s|]*[A-Za-z][^\s|]*",
-        }.get(kind, _FIELD)
+        field = _field(kind, grouped=any(len(row) > i and row[i][0].startswith("[") for row in rows))
         if kind is Column.level and i == first[kind]:
             field = f"(?P<level>{field})"
         if kind is Column.time and i == first[kind]:
@@ -164,9 +161,17 @@ def _pattern(header: tuple[Column, ...]) -> str:
         parts.append(field)
         if kind is Column.time and _last_of_time(header, first[kind]) == i:
             parts.append(")")
-        parts.append(_END)
+        parts.append(_END if any(len(row) > i and "|" in row[i][1] for row in rows) else r"(?:\s++|$)")
     missing = "".join(f"(?P<{kind.name}>(?!))?" for kind in _TELLING if kind not in header)
     return "".join(parts) + missing
+
+
+def _field(kind: Column, *, grouped: bool) -> str:
+    """What a column looks like; brackets that hold spaces are only sought where some line has brackets."""
+    if kind is Column.level:
+        return r"[^\s|]*?[A-Za-z][^\s|]*+"
+    field = _FIELD if grouped else r"[^\s|]++"
+    return rf"(?=\W*+(?:[^\s|]*?[\d:]|{_DAY_OR_MONTH})){field}" if kind is Column.time else field
 
 
 def _last_of_time(header: tuple[Column, ...], first: int) -> int:
