@@ -141,3 +141,28 @@ def test_our_own_investigation_can_be_asked() -> None:
     answer = rank_with_qai(ALERT, Telemetry(Metrics(clock, keys, values)))
     assert max(answer.services, key=answer.services.__getitem__) == "b"
     assert answer.confidence == max(answer.services.values())
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_several_at_once_say_what_one_says_in_the_same_order(threads: bool) -> None:
+    cases = [case(Truth(("a",) if i % 3 else ("b",)), f"system-{i}") for i in range(7)]
+    alone = evaluate(cases, {"first": name_a})
+    together = evaluate(cases, {"first": name_a}, jobs=2, threads=threads)
+    assert [o.system for o in together.outcomes["first"]] == [f"system-{i}" for i in range(7)]
+    assert [o.figures for o in together.outcomes["first"]] == [o.figures for o in alone.outcomes["first"]]
+    assert together.cases == 7
+    assert together.peak_memory_mb > 10
+
+
+def name_a(alert: Alert, telemetry: Telemetry) -> Answer:
+    return Answer({"a": 1.0, "b": 0.5})
+
+
+def test_abstentions_and_failures_are_counted() -> None:
+    said = [Answer({"a": 0.3, "b": 0.1}, 0.3, abstained=True), Answer({"a": 0.9}, 0.9), Answer({}, failure="too slow")]
+    evaluation = evaluate([case(Truth(("a",))) for _ in said], {"oracle": Oracle(said)})
+    method = summarise(evaluation)["methods"]["oracle"]
+    assert method["abstained"] == pytest.approx(1 / 3)
+    assert method["ac_at_1_answered"] == pytest.approx(1 / 2)
+    assert method["failures"] == {"too slow": 1}
+    assert method["asked"] == 3
