@@ -51,6 +51,7 @@ Note = Callable[[str, str], None]
 
 _SUFFIXES = (".parquet", ".csv", ".ndjson")
 _WARNINGS = {"warning", "warn", "low", "medium", "minor"}
+_GAPS = {"", "nan", "none", "null", "<na>"}
 _INFOS = {"info", "ok", "none", "debug"}
 
 
@@ -127,7 +128,7 @@ def read_telemetry(folder: Path) -> Telemetry:
     """Everything recorded in ``folder``, from beginning to end; absent or broken files become ``missing``."""
     parts = _Parts()
     note = parts.note
-    metrics = parts.read("metrics", lambda: Metrics.from_long(_read_table(folder, "metrics", METRIC_COLUMNS, note)))
+    metrics = parts.read("metrics", lambda: Metrics.from_long(_read_metrics(folder, note)))
     logs = parts.read("logs", lambda: _read_table(folder, "logs", LOG_COLUMNS, note))
     spans = parts.read("spans", lambda: _read_spans(folder, note))
     changes = parts.read("changes", lambda: _read_changes(folder / "changes.json", note))
@@ -253,6 +254,17 @@ def _read_rows(path: Path, note: Note) -> pd.DataFrame:
     if bad:
         note(path.stem, f"{bad} lines of {path.name} are not JSON objects and were left out")
     return pd.DataFrame(rows)
+
+
+def _read_metrics(folder: Path, note: Note) -> pd.DataFrame:
+    """The samples; a value that is written but is no number is noted. An empty one is only a gap."""
+    table = _read_table(folder, "metrics", METRIC_COLUMNS, note)
+    text = table["value"].astype("string").str.strip()
+    wrong = pd.to_numeric(table["value"], errors="coerce").isna() & text.notna() & ~text.str.lower().isin(_GAPS)
+    if wrong.any():
+        sample = str(text[wrong].iloc[0])[:40]
+        note("metrics", f"{int(wrong.sum())} metric values are no numbers, such as {sample!r}, and were left out")
+    return table
 
 
 def _read_spans(folder: Path, note: Note) -> pd.DataFrame:

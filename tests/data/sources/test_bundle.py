@@ -107,6 +107,17 @@ def test_one_broken_log_line_does_not_hide_the_others(recorded: Path) -> None:
     assert telemetry.missing[0].summary == "2 lines of logs.ndjson are not JSON objects and were left out"
 
 
+def test_values_that_are_no_numbers_are_said_and_gaps_are_not(recorded: Path) -> None:
+    (recorded / "metrics.parquet").unlink()
+    lines = ["timestamp,service,metric,value", "2026-03-02T03:00:00Z,api,p95_ms,10", "2026-03-02T03:00:30Z,api,p95_ms,"]
+    (recorded / "metrics.csv").write_text("\n".join([*lines, "2026-03-02T03:01:00Z,api,p95_ms,12ms", ""]))
+    telemetry = read_telemetry(recorded)
+    assert [item.summary for item in telemetry.missing] == [
+        "1 metric values are no numbers, such as '12ms', and were left out"
+    ]
+    assert telemetry.metrics.values.tolist() == [[10.0]]
+
+
 def test_rows_without_a_time_are_said(recorded: Path) -> None:
     table = pd.read_parquet(recorded / "metrics.parquet").astype({"timestamp": "object"})
     table.loc[0, "timestamp"] = None
