@@ -40,9 +40,9 @@ class Patience:
     """
 
     history_s: float = 100.0
-    notice_s: float = 180.0
-    settle_s: float = 60.0
-    recover_s: float = 240.0
+    notice_s: float = 240.0
+    settle_s: float = 180.0
+    recover_s: float = 300.0
     calm_s: float = 180.0
     rest_s: float = 30.0
 
