@@ -127,9 +127,43 @@ class Restart(Noun):
     reason: str
 
 
+class ApplyPatch(Noun):
+    """Edit files of one service, by the code and configuration changes of the proposed solution."""
+
+    kind: Literal["apply_patch"] = "apply_patch"
+    service: str
+
+
 Remedy = Annotated[
-    RevertCommit | RevertConfig | RollbackDeploy | FlagOff | Scale | Restart, Field(discriminator="kind")
+    RevertCommit | RevertConfig | RollbackDeploy | FlagOff | Scale | Restart | ApplyPatch, Field(discriminator="kind")
 ]
+
+
+class Rejection(Noun):
+    """A draft that was turned down, whose it was, and the rule it broke."""
+
+    synthesizer: str
+    reason: str
+
+
+class ModelCall(Noun):
+    """One question to a language model: what it took. ``cost_usd`` is None where the price is not known."""
+
+    synthesizer: str
+    model: str
+    seconds: float
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+class Drafting(Noun):
+    """How a proposal came to be: what the language models saw, redacted, what they took, and what was turned down."""
+
+    system: str = ""
+    user: str = ""
+    calls: tuple[ModelCall, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
 
 
 class Proposal(Noun):
@@ -142,4 +176,5 @@ class Proposal(Noun):
     root_cause_analysis: RootCauseAnalysis
     proposed_solution: ProposedSolution
     additional_recommendations: tuple[str, ...] = ()
+    drafting: Drafting = Drafting()
     created_at: Utc = Field(default_factory=now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from data.errors import ConfigError
@@ -58,6 +58,35 @@ class Settings(BaseSettings):
 
     lab: Path | None = Field(default=None, description="Folder of a lab to handle incidents of, environment `lab`.")
     watch_s: float | None = Field(default=None, gt=0, description="Look at the lab for trouble this often.")
+
+    gemini_api_key: Secret = Field(
+        default=None,
+        validation_alias=AliasChoices("gemini_api_key", "QAI_GEMINI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        description="Lets Gemini draft fixes; GEMINI_API_KEY is read, too.",
+    )
+    gemini_base_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("gemini_base_url", "QAI_GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
+        description="A server that speaks Gemini's API; GOOGLE_GEMINI_BASE_URL is read, too.",
+    )
+    gemini_model: str = Field(default="gemini-flash-latest", description="Which Gemini drafts.")
+    openai_api_key: Secret = Field(
+        default=None,
+        validation_alias=AliasChoices("openai_api_key", "QAI_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        description="Lets OpenAI draft fixes where Gemini does not; OPENAI_API_KEY is read, too.",
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("openai_base_url", "QAI_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
+        description="A server that speaks OpenAI's API, such as a local model; OPENAI_BASE_URL is read, too.",
+    )
+    openai_model: str = Field(default="gpt-5-mini", description="Which OpenAI (or local) model drafts.")
+    llm_timeout_s: float = Field(default=60.0, gt=0, description="How long a language model may take to answer.")
+    llm_tokens: int = Field(default=12_000, ge=1000, description="How much a language model is shown at most.")
+    llm_prices: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description='US dollars for a million tokens asked and answered, by model, as JSON: {"model": [0.1, 0.4]}.',
+    )
 
     executor_id: str = Field(default="local", description="Stable name of this replica, for durable execution.")
 

@@ -5,7 +5,7 @@ What a step makes is stored, not passed along: the next step, a web page and a l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from data import audit
@@ -26,6 +26,7 @@ from pipelines.sites import Site, Sites
 from pipelines.triage import Triage, triage
 from remediation import execute
 from remediation.policy import ActionKind, ActionRequest, Policy, decide
+from remediation.synthesize import Synthesizer
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class IncidentSteps:
     files: CaseFiles
     sites: Sites
     policy: Policy
+    synthesizer: Synthesizer = field(default_factory=Synthesizer)
 
     @property
     def store(self) -> Store:
@@ -95,7 +97,10 @@ class IncidentSteps:
             return True
         incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
         try:
-            proposal = execute.propose_fix(incident, diagnosis, self.files.changes(incident_id))
+            site = self.sites.of(incident)
+            proposal = execute.propose_fix(
+                incident, diagnosis, self.files.changes(incident_id), self.synthesizer, site.forge, site.base_branch
+            )
         except ProposalError as error:
             self.files.escalate(incident_id, f"no fix is proposed: {error}")
             return False

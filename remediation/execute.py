@@ -16,25 +16,40 @@ from collections.abc import Sequence
 
 from data.domain import Change, Decision, Diagnosis, Incident, Outcome, PullRequest, RejectReason
 from data.errors import ActionError, PolicyError
-from data.proposal import Proposal, RevertCommit
+from data.proposal import ApplyPatch, Proposal, RevertCommit
 from remediation.actions import Plan
-from remediation.actions.revert_commit import RevertCommitAction, branch_of
+from remediation.actions.patch import PatchAction
+from remediation.actions.revert_commit import RevertCommitAction
 from remediation.checks import failures
 from remediation.forge import LocalForge
 from remediation.policy import ActionKind, ActionRequest
-from remediation.synthesize import synthesize
+from remediation.synthesize import Synthesizer
 
 BY_HAND = "no executor carries out {kind} yet: a person has to do it, by the steps in the proposal"
 
 
-def propose_fix(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change]) -> Proposal:
-    """Draft a fix. Writes nothing; raises ProposalError when none is safe to propose."""
-    return synthesize(incident, diagnosis, changes)
+def propose_fix(
+    incident: Incident,
+    diagnosis: Diagnosis,
+    changes: Sequence[Change],
+    synthesizer: Synthesizer | None = None,
+    forge: LocalForge | None = None,
+    base: str = "main",
+) -> Proposal:
+    """Draft a fix against what ``base`` holds. Writes nothing; raises ProposalError when none is safe to propose.
+
+    ``synthesizer`` None is the offline one alone.
+    """
+    draft = synthesizer or Synthesizer()
+    if forge is None or not draft.drafters:
+        return draft(incident, diagnosis, changes)
+    with forge.git.worktree(forge.branch_head(base)) as checkout:
+        return draft(incident, diagnosis, changes, repository=checkout.directory)
 
 
 def needs_a_person(proposal: Proposal) -> str | None:
     """Why no code here can carry the proposal out, as a sentence to escalate with; None when it can."""
-    return None if isinstance(proposal.remedy, RevertCommit) else BY_HAND.format(kind=proposal.remedy.kind)
+    return None if isinstance(proposal.remedy, RevertCommit | ApplyPatch) else BY_HAND.format(kind=proposal.remedy.kind)
 
 
 def plan_fix(forge: LocalForge, base: str, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> Plan | None:
@@ -45,7 +60,7 @@ def plan_fix(forge: LocalForge, base: str, incident: Incident, diagnosis: Diagno
     """
     if needs_a_person(proposal):
         return None
-    return RevertCommitAction(forge, base).plan(incident, diagnosis, proposal)
+    return _action(forge, base, proposal).plan(incident, diagnosis, proposal)
 
 
 def action_request(
@@ -83,7 +98,7 @@ def opened_before(forge: LocalForge, incident: Incident, proposal: Proposal) -> 
     """The pull request a proposal has already, in whatever state; None before it is opened."""
     if needs_a_person(proposal):
         return None
-    branch = branch_of(incident, proposal)
+    branch = _action(forge, "", proposal).branch_of(incident, proposal)
     return next((known for known in forge.find(incident.id) if known.branch == branch), None)
 
 
@@ -111,7 +126,7 @@ def open_pull_request(
     known = opened_before(forge, incident, proposal)
     if known is not None:
         return known
-    action = RevertCommitAction(forge, base)
+    action = _action(forge, base, proposal)
     plan = action.plan(incident, diagnosis, proposal)
     failed = failures(plan.checks)
     if failed:
@@ -133,6 +148,10 @@ def merge_pull_request(forge: LocalForge, number: int, *, decision: Decision) ->
 def close_pull_request(forge: LocalForge, number: int, reason: RejectReason | str) -> PullRequest:
     """Close without merging; closed before, nothing happens. Raises ActionError when it has been merged."""
     return forge.close(number, reason)
+
+
+def _action(forge: LocalForge, base: str, proposal: Proposal) -> RevertCommitAction | PatchAction:
+    return PatchAction(forge, base) if isinstance(proposal.remedy, ApplyPatch) else RevertCommitAction(forge, base)
 
 
 def _require(decision: Decision, action: ActionKind) -> None:

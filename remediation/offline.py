@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from data.domain import Candidate, Change, Diagnosis, Evidence, EvidenceKind, Incident
 from data.proposal import (
+    ApplyPatch,
     ConfigurationAction,
     ConfigurationChange,
     Proposal,
@@ -28,7 +29,18 @@ def draft(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change]) -
     Raises:
         ProposalError: none is.
     """
-    choice = choose(diagnosis, changes)
+    return _written(incident, diagnosis, changes, choose(diagnosis, changes))
+
+
+def patch_draft(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change], service: str) -> Proposal:
+    """What the evidence says where it calls for no ready-made remedy and ``service`` is to be patched instead."""
+    candidate = max(diagnosis.candidates, key=lambda candidate: candidate.probability)
+    rule = "no ready-made remedy fits, so its code or configuration is patched"
+    choice = Choice(ApplyPatch(service=service), rule, candidate.probability, candidate.evidence, candidate)
+    return _written(incident, diagnosis, changes, choice)
+
+
+def _written(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change], choice: Choice) -> Proposal:
     return Proposal(
         id=_identity(incident, choice),
         incident_id=incident.id,

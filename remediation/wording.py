@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.proposal import FlagOff, Restart, RevertCommit, RevertConfig, RollbackDeploy, Scale, SolutionType
+from data.proposal import ApplyPatch, FlagOff, Restart, RevertCommit, RevertConfig, RollbackDeploy, Scale, SolutionType
 from remediation.choice import Choice
 from remediation.text import plain
 
@@ -36,6 +36,8 @@ def of(choice: Choice) -> Wording:
             return _scale(choice.remedy)
         case Restart():
             return _restart(choice.remedy)
+        case ApplyPatch():
+            return _apply_patch(choice.remedy)
 
 
 def _revert_commit(choice: Choice, remedy: RevertCommit) -> Wording:
@@ -114,4 +116,16 @@ def _restart(remedy: Restart) -> Wording:
         "run out again until the leak is found. Take a heap or thread dump first.",
         check=f"Every instance of {service} has started anew and is healthy.",
         follow_up=f"Find what {service} holds on to; compare a dump from before the restart with a fresh one.",
+    )
+
+
+def _apply_patch(remedy: ApplyPatch) -> Wording:
+    service = plain(remedy.service, 80)
+    return Wording(
+        type=SolutionType.code_fix,
+        summary=f"Patch {service} by the changes below.",
+        rollback="Revert the merge commit of this pull request.",
+        risk="A language model drafted the patch and rules held it; only a reader can judge what it intends.",
+        check=f"Every instance of {service} runs the merge commit.",
+        follow_up="Add a test that fails without this patch.",
     )

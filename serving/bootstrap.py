@@ -23,6 +23,7 @@ from pipelines.watch import Watch
 from pipelines.worker import Worker
 from remediation.forge import LocalForge
 from remediation.policy import DEFAULT_POLICY, Policy, load_policy
+from serving.drafters import synthesizer
 from serving.services import Services
 
 LAB_ENVIRONMENT = "lab"
@@ -47,7 +48,9 @@ def _running(settings: Settings) -> Iterator[Services]:
         store = Store(engine)
         files = CaseFiles(store=store, snapshots=settings.state_dir / "incidents")
         sites, policy = build_sites(settings), _policy(settings)
-        steps = IncidentSteps(settings=settings, files=files, sites=sites, policy=policy)
+        steps = IncidentSteps(
+            settings=settings, files=files, sites=sites, policy=policy, synthesizer=synthesizer(settings)
+        )
         answers = Answers(files=files, sites=sites, policy=policy)
         with Worker(settings, store, steps, answers) as worker, _watching(settings, sites, store, worker):
             yield Services(settings=settings, store=store, responder=worker)

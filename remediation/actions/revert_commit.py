@@ -15,17 +15,17 @@ from remediation.git import Git, commit_id
 from remediation.text import defang, paragraph, plain, slug
 
 
-def branch_of(incident: Incident, proposal: Proposal) -> str:
-    """The branch a proposal's revert lives on: known before any work is done, so that work done is found again."""
-    return f"qai/{slug(incident.id, 60)}-revert-{commit_id(_remedy(proposal).commit)[:12]}"
-
-
 @dataclass(frozen=True)
 class RevertCommitAction:
     """Reverts by pull request against ``base``."""
 
     forge: LocalForge
     base: str
+
+    @staticmethod
+    def branch_of(incident: Incident, proposal: Proposal) -> str:
+        """The branch a proposal's revert lives on: known before any work is done, so that work done is found again."""
+        return f"qai/{slug(incident.id, 60)}-revert-{commit_id(_remedy(proposal).commit)[:12]}"
 
     def plan(self, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> Plan:
         """Work out the revert on top of today's base branch. Only loose objects are written; no ref moves.
@@ -45,7 +45,7 @@ class RevertCommitAction:
         checks = check_scope(diff, files)
         return Plan(
             incident_id=incident.id,
-            branch=branch_of(incident, proposal),
+            branch=self.branch_of(incident, proposal),
             base=self.base,
             base_commit=base_commit,
             head=head,

@@ -222,7 +222,7 @@ _CODE: Final = (
         r"\bcompile\s*\(.*[\"']exec[\"']",
         r"\bvm\.runIn\w*Context",
         r"\binstance_eval\b",
-        r"\bimportlib\.import_module\s*\(\s*(?![\"'])",
+        r"\bimport_module\s*\(\s*(?![\"'])",
     ),
     _p(
         "runs what is hidden in an encoding",

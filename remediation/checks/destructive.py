@@ -43,17 +43,27 @@ def _added(file: ChangedFile) -> Iterator[str]:
         yield f"{file.path} has an added line too long to be read"
 
 
+def dangers_in(text: str) -> Iterator[str]:
+    """What a text that is no file, such as an instruction to a person, would have somebody do."""
+    yield from (danger.what for danger in DANGERS if danger.regex.search(text))
+    yield from _statements_in(text)
+
+
 def _statements(file: ChangedFile) -> Iterator[str]:
-    """SQL over several lines: a DELETE or UPDATE that names no rows changes all of them."""
     text = "\n".join(line for _, line in file.added)
+    return (f"{file.path} {what}" for what in _statements_in(text))
+
+
+def _statements_in(text: str) -> Iterator[str]:
+    """SQL over several lines: a DELETE or UPDATE that names no rows changes all of them."""
     for match in _STATEMENT.finditer(text[:200_000]):
         statement = match.group()
         if match.group(1).lower() == "update" and not re.search(r"\bset\b", statement, re.IGNORECASE):
             continue
         if not re.search(r"\bwhere\b", statement, re.IGNORECASE):
-            yield f"{file.path} changes every row: {' '.join(statement.split())[:60]!r} has no WHERE"
+            yield f"changes every row: {' '.join(statement.split())[:60]!r} has no WHERE"
         elif re.search(r"\bwhere\s+(?:1\s*=\s*1|true|1)\b", statement, re.IGNORECASE):
-            yield f"{file.path} changes every row: its WHERE holds for all"
+            yield "changes every row: its WHERE holds for all"
 
 
 def _guards(file: ChangedFile) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -188,3 +190,14 @@ def change_of() -> Callable[..., Change]:
         return Change.model_validate({"id": id_, "kind": kind, "timestamp": AT, **fields})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def model_server() -> ModuleType:
+    """The module of the scripted server: ``with model_server.serving(answer, ...) as script``."""
+    spec = importlib.util.spec_from_file_location("llm_server", Path(__file__).parent / "llm_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -10,7 +10,7 @@ from data.domain import Evidence, EvidenceKind
 from data.errors import ActionError, ProposalError
 from remediation.actions.revert_commit import RevertCommitAction
 from remediation.forge import LocalForge
-from remediation.synthesize import synthesize
+from remediation.synthesize import Synthesizer
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def plan_for(incident, diagnosis_for, change_of):
             ids = ("m1", *(item.id for item in evidence))
             first = diagnosis.candidates[0].model_copy(update={"evidence": ids})
             diagnosis = diagnosis.model_copy(update={"candidates": (first, *diagnosis.candidates[1:])})
-        proposal = synthesize(incident_, diagnosis, [change_of(commit, **change)])
+        proposal = Synthesizer()(incident_, diagnosis, [change_of(commit, **change)])
         return RevertCommitAction(LocalForge(repo.path), base).plan(incident_, diagnosis, proposal)
 
     return make

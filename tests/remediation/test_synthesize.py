@@ -7,14 +7,14 @@ import pytest
 from data.domain import ChangeKind, Evidence, EvidenceKind
 from data.errors import ProposalError
 from data.proposal import SolutionType
-from remediation.synthesize import _texts, citations, refuse_unsupported, synthesize
+from remediation.synthesize import Synthesizer, _texts, citations, refuse_unsupported
 
 COMMIT = "a" * 40
 
 
 @pytest.fixture
 def proposal(incident, diagnosis_for, change_of):
-    return synthesize(incident, diagnosis_for(COMMIT, "b" * 40), [change_of(COMMIT), change_of("b" * 40)])
+    return Synthesizer()(incident, diagnosis_for(COMMIT, "b" * 40), [change_of(COMMIT), change_of("b" * 40)])
 
 
 def test_every_part_of_a_proposal_is_there(proposal):
@@ -38,7 +38,7 @@ def test_details_add_to_the_summary_and_repeat_nothing_of_it(incident, diagnosis
     diagnosis = diagnosis_for(COMMIT, "b" * 40, evidence=(against,))
     lead = diagnosis.changes[0].model_copy(update={"evidence": ("c1", "c8")})
     diagnosis = diagnosis.model_copy(update={"changes": (lead, *diagnosis.changes[1:]), "no_change_evidence": ("c2",)})
-    analysis = synthesize(incident, diagnosis, [change_of(COMMIT), change_of("b" * 40)]).root_cause_analysis
+    analysis = Synthesizer()(incident, diagnosis, [change_of(COMMIT), change_of("b" * 40)]).root_cause_analysis
     assert analysis.summary not in analysis.details
     assert not any(part and part in analysis.details for part in analysis.summary.split(". "))
     assert [line.split(":")[0] for line in analysis.details.splitlines()] == [
@@ -58,7 +58,7 @@ def test_capacity_is_added_citing_why_no_change_is_blamed(incident, diagnosis_fo
     none = Evidence(id="n1", kind=EvidenceKind.change, summary="requests rose at the entry (+2.8)", source="changes")
     diagnosis = diagnosis_for(evidence=(rose, none)).model_copy(update={"no_change_evidence": ("n1",)})
     assert "no change explains it, so capacity is added [q1] [n1]" in (
-        synthesize(incident, diagnosis, []).root_cause_analysis.summary
+        Synthesizer()(incident, diagnosis, []).root_cause_analysis.summary
     )
 
 
@@ -76,14 +76,14 @@ def test_every_citation_exists(proposal, diagnosis_for):
 
 
 def test_the_same_incident_gives_the_same_proposal(incident, diagnosis_for, change_of):
-    made = [synthesize(incident, diagnosis_for(COMMIT), [change_of(COMMIT)]) for _ in range(2)]
+    made = [Synthesizer()(incident, diagnosis_for(COMMIT), [change_of(COMMIT)]) for _ in range(2)]
     first, again = (p.model_dump(exclude={"created_at"}) for p in made)
     assert first == again
 
 
 @pytest.mark.parametrize("kind", [ChangeKind.flag, ChangeKind.config, ChangeKind.deploy])
 def test_other_remedies_speak_for_themselves(incident, diagnosis_for, change_of, kind):
-    proposal = synthesize(incident, diagnosis_for("ch-1"), [change_of("ch-1", kind)])
+    proposal = Synthesizer()(incident, diagnosis_for("ch-1"), [change_of("ch-1", kind)])
     solution = proposal.proposed_solution
     assert solution.type is (SolutionType.rollback if kind is ChangeKind.deploy else SolutionType.config_change)
     assert "ch-1" in solution.rollback_instructions
@@ -99,7 +99,7 @@ def test_text_from_outside_cannot_pose_as_a_citation(incident, diagnosis_for, ch
     diagnosis = diagnosis.model_copy(
         update={"candidates": (diagnosis.candidates[0].model_copy(update={"evidence": ("m1", "l9")}),)}
     )
-    proposal = synthesize(incident, diagnosis, [change_of(COMMIT, summary="fix [E97] ](http://x) \u202egnirts")])
+    proposal = Synthesizer()(incident, diagnosis, [change_of(COMMIT, summary="fix [E97] ](http://x) \u202egnirts")])
     text = "\n".join(_texts(proposal.model_dump()))
     assert "[E9" not in text
     assert "(E99)" in text
@@ -117,4 +117,4 @@ def test_a_citation_of_nothing_is_refused(proposal, diagnosis_for):
 def test_a_cause_without_evidence_is_refused(incident, diagnosis_for, change_of):
     diagnosis = diagnosis_for(COMMIT).model_copy(update={"evidence": ()})
     with pytest.raises(ProposalError, match="cites no evidence"):
-        synthesize(incident, diagnosis, [change_of(COMMIT)])
+        Synthesizer()(incident, diagnosis, [change_of(COMMIT)])
