@@ -205,7 +205,7 @@ def _named(table: pd.DataFrame, childless: npt.NDArray[np.bool_], services: set[
     """Whom a span that nobody answered calls: its ``peer_service``, else the service that an operation such as
     ``POST payments/charge`` names."""
     named = {operation: _service_in(operation, services) for operation in table.loc[childless, "operation"].unique()}
-    found = table["operation"].map(named).to_numpy(dtype=object)
+    found = table["operation"].map(named).to_numpy(dtype=object, copy=True)
     for column in ("peer_service", "peer.service"):
         if column in table.columns:
             peer = table[column].fillna("").astype(str).to_numpy(dtype=object)

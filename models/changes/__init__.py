@@ -16,7 +16,7 @@ from data.domain import Change, ChangeKind
 from models.changes.affinity import Complaint, Touched, affinity_signals, complaint_of, rarity
 from models.changes.context import Beginning, ChangeContext, ChangeRanking, Symptom
 from models.changes.files import file_signals, only_dependencies, runs_nowhere
-from models.changes.none import no_change_signals
+from models.changes.none import no_change_signals as none_of
 from models.changes.place import Places
 from models.changes.releases import Effect, Releases, time_signals
 from models.changes.signal import Signal, named, sentences, total
@@ -24,7 +24,7 @@ from models.changes.substance import substance_signals
 from models.changes.undoing import undoing_signals, undoings
 from models.changes.weighing import Weighing, shipped
 
-__all__ = ["Beginning", "ChangeContext", "ChangeRanking", "Symptom", "rank_changes"]
+__all__ = ["Beginning", "ChangeContext", "ChangeRanking", "Symptom", "none_of", "rank_changes", "signals_of"]
 
 # Before any evidence: code is reviewed and tested, settings and flags less so.
 PRIOR = {
@@ -49,7 +49,7 @@ def rank_changes(changes: Sequence[Change], context: ChangeContext, weighing: We
     weighing = weighing or shipped()
     signals = {id_: weighing.of(found) for id_, found in signals_of(changes, context).items()}
     impossible = {change.id for change in changes} - set(signals)
-    none = weighing.of(no_change_signals(context))
+    none = weighing.of(none_of(context))
     probabilities, nothing = _softmax({id_: total(found) for id_, found in signals.items()}, total(none))
     return ChangeRanking(
         {**probabilities, **dict.fromkeys(sorted(impossible), 0.0)},
