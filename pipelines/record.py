@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,8 @@ from data.lab.lab import Lab
 from data.lab.truth import Truth
 from data.sources import Request
 from data.sources.bundle import write_bundle
-from models.detect import detect
+from data.telemetry import Telemetry
+from models.detect import detect_lasting
 from pipelines.watch import HISTORY, alert_about
 
 SAMPLE_S = 2.0
@@ -63,14 +63,19 @@ def record(
             seen = lab.source().collect(Request(alert=alert, start=begun, as_of=now()))
         finally:
             lab.down()
+    target = write(out, alert, seen, truths)
+    noticed = (alert.fired_at - truths[0].starts_at).total_seconds()
+    say(f"{' + '.join(faults)}: noticed after {noticed:.0f} s by {alert.title}; {target}")
+    return target
+
+
+def write(out: Path, alert: Alert, seen: Telemetry, truths: Sequence[Truth]) -> Path:
+    """Write one incident to a new folder below ``out``, whole or not at all; returns it."""
     target = out / secrets.token_hex(6)
     partial = target.with_name(f".{target.name}")
-    shutil.rmtree(partial, ignore_errors=True)
     write_bundle(partial, alert, seen)
     (partial / "truth.json").write_text(json.dumps(answer(truths), indent=1) + "\n", encoding="utf-8")
     partial.replace(target)
-    noticed = (alert.fired_at - truths[0].starts_at).total_seconds()
-    say(f"{' + '.join(faults)}: noticed after {noticed:.0f} s by {alert.title}; {target}")
     return target
 
 
@@ -88,7 +93,7 @@ def answer(truths: Sequence[Truth]) -> dict[str, object]:
 
 def _await_alert(lab: Lab, until: datetime) -> Alert | None:
     while (at := now()) < until:
-        breaches = detect(lab.source().metrics(at - HISTORY, at), as_of=at)
+        breaches = detect_lasting(lab.source().metrics(at - HISTORY, at), as_of=at)
         if breaches:
             return alert_about(breaches[0], at, None)
         time.sleep(_LOOK_S)

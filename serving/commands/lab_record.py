@@ -12,7 +12,8 @@ import click
 @click.argument("faults", nargs=-1, metavar="[FAULT...]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Picks customers and innocent deploys.")
 @click.option("--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Effects begin later.")
-def command(out: Path, faults: tuple[str, ...], seed: int, delay: float) -> None:
+@click.option("--calm", type=click.FloatRange(min=90), default=100.0, show_default=True, help="Seconds before it.")
+def command(out: Path, faults: tuple[str, ...], seed: int, delay: float, calm: float) -> None:
     """Break a fresh shop for real and write what was seen as bundles below OUT, each with truth.json.
 
     Every fault of `lab faults` unless some are named; ONE+OTHER puts in two at once. Takes about three minutes each.
@@ -20,11 +21,12 @@ def command(out: Path, faults: tuple[str, ...], seed: int, delay: float) -> None
     """
     from data.errors import InputError
     from data.lab.faults import FAULTS
-    from pipelines.record import record
+    from pipelines.record import Pace, record
 
     sets = [tuple(each.split("+")) for each in faults or FAULTS]
     unknown = [name for names in sets for name in names if name not in FAULTS]
     if unknown:
         raise InputError(f"no fault {unknown[0]!r}; see `qai-sre lab faults`", field="FAULT")
-    unseen = [names for names in sets if record(names, out, seed=seed, delay_s=delay, say=click.echo) is None]
-    raise SystemExit(1 if unseen else 0)
+    pace = Pace(calm_s=calm)
+    done = [record(names, out, seed=seed, delay_s=delay, pace=pace, say=click.echo) for names in sets]
+    raise SystemExit(1 if None in done else 0)
