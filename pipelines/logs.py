@@ -26,6 +26,8 @@ from models.logs.trends import Trend, expected_count, trend_of
 HEAD = 1_000
 # Every so many lines the time is noted: enough to find the line at which "since" falls.
 _NOTED_EVERY = 16
+# Of those, how many are read before looking closer: reading a time takes longer than reading a line.
+_TIMES_READ = 256
 # Without a word from the caller, the last part of the recording is held against what came before.
 LATEST_PART = 0.2
 MAX_SAMPLES = MAX_TRACES = 3
@@ -228,7 +230,8 @@ class _Split:
 
 def _split(times: Sequence[str | None], lines: int, since: datetime | None) -> _Split:
     """By time where lines have one, else by their number."""
-    read = [(i * _NOTED_EVERY, text, at) for i, text in enumerate(times) if text and (at := read_time(text))]
+    step = max(1, len(times) // _TIMES_READ)
+    read = _read_times(times, range(0, len(times), step))
     seconds = np.array([at.timestamp() for *_, at in read])
     if len(read) < 2 or seconds.max() <= seconds.min():
         if since is not None:
@@ -240,8 +243,15 @@ def _split(times: Sequence[str | None], lines: int, since: datetime | None) -> _
     later = np.flatnonzero(seconds >= moment)
     if not len(later):
         return _Split(lines, None, 0.0)
-    line, text, _ = read[int(later[0])]
-    return _Split(line, text, max(last - moment, 1.0) / max(moment - first, 1.0))
+    at = read[int(later[0])][0]
+    # Between two times that were read lie some that were not.
+    near = _read_times(times, range(max(at - step + 1, 0), at + 1))
+    line, text, _ = next(row for row in near if row[2].timestamp() >= moment)
+    return _Split(line * _NOTED_EVERY, text, max(last - moment, 1.0) / max(moment - first, 1.0))
+
+
+def _read_times(times: Sequence[str | None], which: Iterable[int]) -> list[tuple[int, str, datetime]]:
+    return [(i, text, at) for i in which if (text := times[i]) and (at := read_time(text))]
 
 
 def _in_years_of(moment: datetime, logged: datetime) -> datetime:

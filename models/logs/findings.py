@@ -122,6 +122,8 @@ def _judge(row: dict[str, Any], expected: float, has_baseline: bool) -> list[Fin
     new, service = int(row["new"]), str(row["service"])
     # Poisson: the spread of a count is its root.
     rise = (new - expected) / np.sqrt(expected + new + 1.0)
+    # An ordinary line that is new tells of something, but an error it is not.
+    indicator = "log errors" if row["weight"] > _ORDINARY else "log lines"
     detail = {"template": row["template"], "before": int(row["old"]), "since": new, "sample": row["sample"]}
     quote = f'"{row["sample"][:200]}"'
     # A template seen before must exceed its own spread to be worth a sentence.
@@ -130,7 +132,7 @@ def _judge(row: dict[str, Any], expected: float, has_baseline: bool) -> list[Fin
         was = "never before" if row["old"] == 0 else f"{expected:.1f} expected"
         text = f"{service} logged {new} times ({was}): {quote}"
         first = row["first"].to_pydatetime()
-        return [Finding(service, Channel.new_logs, score, EvidenceKind.log, text, "logs", "log errors", first, detail)]
+        return [Finding(service, Channel.new_logs, score, EvidenceKind.log, text, "logs", indicator, first, detail)]
     if expected >= 5 and rise < -2:
         text = f"{service} logged {new} times where {expected:.0f} were usual: {quote}"
         return [Finding(service, Channel.lost_logs, float(-rise), EvidenceKind.log, text, "logs", "missing log lines",
