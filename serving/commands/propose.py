@@ -78,7 +78,18 @@ def _propose(
         load_policy_or_refuse(settings.policy or DEFAULT_POLICY),
         action_request(action, incident, diagnosis, proposal),
     )
-    return as_record(proposal, checks, decision), proposal
+    return as_record(proposal, checks, _held_to(checks, decision)), proposal
+
+
+def _held_to(checks: tuple[Check, ...], decision: Decision) -> Decision:
+    """A rule may allow what a check has a finding on; then a person is asked, as where the flow meets one."""
+    from data.domain import Outcome
+
+    failed = [check.name for check in checks if not check.passed]
+    if decision.outcome is not Outcome.act or not failed:
+        return decision
+    why = f"{decision.explanation} But {', '.join(failed)} did not pass, so a person is asked."
+    return decision.model_copy(update={"outcome": Outcome.ask, "explanation": why})
 
 
 def as_record(proposal: Proposal, checks: tuple[Check, ...], decision: Decision) -> dict[str, Any]:
