@@ -35,6 +35,8 @@ ORDINARY_FAILURES = 0.01
 NOTABLE = 2.0
 # One caller's trouble counts no more than this, in spreads, towards what its callees are suspected of.
 MOST_OF_ONE = 10.0
+# What is left of failures that no caller feels.
+UNFELT = 0.2
 _SHARES = frozenset({"ratio", "share", "rate", "percent", "percentage", "pct", "loss", "availability", "success"})
 
 Indices = npt.NDArray[np.intp]
@@ -227,9 +229,26 @@ def _unexplained_failures(v: Vitals) -> Floats:
 
 def _own_errors(v: Vitals) -> Iterator[Finding]:
     score = np.nan_to_num(_unexplained_failures(v))
+    trust = _felt(v)
     for i in np.flatnonzero(score > NOTABLE).tolist():
         text = f"{v.failures[i]:.2g} more of the requests to {v.services[i]} fail, and none it calls as much"
-        yield _finding(v.services[i], Channel.own_errors, score[i], text, "errors", 1.0)
+        yield _finding(v.services[i], Channel.own_errors, score[i], text, "errors", float(trust[i]))
+
+
+def _felt(v: Vitals) -> Floats:
+    """How far the failures of a service are felt by those that call it, in [UNFELT, 1]; 1 where that is not known.
+
+    Where no caller loses the requests that this one fails, hardly any depend on it, or there is a fallback.
+    """
+    n = len(v.services)
+    passes = _times_called(v.edges, v.requests, n)
+    a, b = v.edges[:, 0], v.edges[:, 1]
+    known = np.isfinite(v.failures[a])
+    felt = np.full(n, np.nan)
+    np.fmax.at(felt, b[known], v.failures[a[known]] / np.minimum(passes[known], 1.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = felt / np.where(v.failures > 0, v.failures, np.nan)
+    return np.asarray(np.clip(np.nan_to_num(3.0 * share, nan=1.0), UNFELT, 1.0))
 
 
 def _callers_suffer(v: Vitals, trouble: Floats, channel: Channel, how: str, indicator: str) -> Iterator[Finding]:

@@ -71,6 +71,15 @@ def test_failures_that_no_callee_has_begin_here() -> None:
     assert "db" in services(signs[Channel.callers_fail])
 
 
+def test_failures_that_no_caller_feels_are_believed_less() -> None:
+    (felt,) = found({"error_ratio": {"web": (0.01, 0.3), "cart": (0.01, 0.3), "db": (0.0, 0.3)}})[Channel.own_errors]
+    signs = found({"error_ratio": {"web": (0.01, 0.01), "cart": (0.01, 0.01), "db": (0.0, 0.9)}})
+    (unfelt,) = signs[Channel.own_errors]
+    assert (felt.service, felt.trust) == ("db", 1.0)
+    assert unfelt.service == "db"
+    assert unfelt.trust < 0.5
+
+
 def test_a_share_and_a_percentage_of_failures_are_the_same_thing() -> None:
     signs = found({"error_ratio": {"cart": (0.01, 0.3)}, "error_percent": {"web": (1.0, 30.0)}})
     assert Channel.own_errors in signs
