@@ -2,7 +2,8 @@
 
 Columns are named ``s<number>_m<number>`` and shuffled, so that neither a name nor a stable sort tells or guesses the
 cause. Gaps are filled from before, then with zero, as RCAEval's own script fills them; time is counted in samples,
-because some methods take one sample for one second.
+because some methods take one sample for one second. Memory is in megabytes, which RCAEval knows by a column's name
+and sees to itself: where a series has no spread it compares raw magnitudes, and bytes would always win.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from data.telemetry import Floats, Metrics, to_datetime64
+
+MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,8 @@ def question_of(metrics: Metrics, at: datetime, *, seed: int = 0) -> Question | 
     number = {service: i for i, service in enumerate(services)}
     order = random.permutation(len(metrics.keys))
     columns = tuple(f"s{number[metrics.keys[column].service]}_m{i}" for i, column in enumerate(order))
-    values = pd.DataFrame(metrics.values[:, order]).ffill().fillna(0.0).to_numpy(dtype=float)
+    unit = np.array([MEGABYTE if metrics.keys[column].metric.lower().startswith("mem") else 1.0 for column in order])
+    values = pd.DataFrame(metrics.values[:, order] / unit).ffill().fillna(0.0).to_numpy(dtype=float)
     return Question(columns, values, split, services)
 
 

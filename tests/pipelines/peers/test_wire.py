@@ -13,7 +13,7 @@ T0 = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def metrics() -> Metrics:
-    values = np.array([[1.0, 10.0, np.nan], [2.0, np.nan, np.nan], [3.0, 30.0, 5.0], [4.0, 40.0, 6.0]])
+    values = np.array([[1.0, 10e6, np.nan], [2.0, np.nan, np.nan], [3.0, 30e6, 5.0], [4.0, 40e6, 6.0]])
     clock = to_datetime64(T0) + np.arange(4) * np.timedelta64(1, "s")
     return Metrics(clock, (SeriesKey("web_1", "cpu"), SeriesKey("web_1", "mem"), SeriesKey("db", "cpu")), values)
 
