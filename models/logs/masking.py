@@ -44,11 +44,11 @@ _VARIABLE_WORD = re.compile(
     | [/\\] .+ | .+ / .* / .*                                  # a path
     | (?:[\w-]+\.)+ (?:com|net|org|edu|gov|local|internal|(?:com|co|edu|ac|net|org|gov)\.[a-z][a-z])  # a host
     | [0-9a-f]{{8,}} | [0-9A-F]{{8,}}
-    | [Tt]rue | TRUE | [Ff]alse | FALSE | null | NULL | nil | None | undefined
+    | [Tt]rue | TRUE | [Ff]alse | FALSE
     """
 )
-# Words that are values only where a value is expected.
-_VALUE = re.compile(r"(?i:yes|no|none|on|off)")
+# Words that are values only where a value is expected: a "nil pointer" is none.
+_VALUE = re.compile(r"(?i:yes|no|none|on|off|null|nil|undefined)")
 _JOINTS = frozenset(":,.@#&|=-")
 
 

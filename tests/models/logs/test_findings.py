@@ -99,3 +99,11 @@ def test_no_logs_nothing() -> None:
     empty = table(ORDINARY).iloc[:0]
     assert log_findings(empty, PERIOD) == []
     assert len(log_series(empty)) == 0
+
+
+def test_an_ordinary_line_that_is_new_is_not_called_an_error() -> None:
+    logs = table(
+        ORDINARY, lines("web", "cache warmed up {n}", range(61, 70)), lines("db", "boom {n}", range(61, 70), "ERROR")
+    )
+    indicators = {finding.service: finding.indicator for finding in found(logs, Channel.new_logs)}
+    assert indicators == {"web": "log lines", "db": "log errors"}
