@@ -129,11 +129,17 @@ class _Batch:
         )
 
     def surprise(self, torch: Any, scores: Any) -> Any:
-        top = torch.full((self.count,), -1e9).index_reduce(0, self.group, scores.detach(), "amax")
+        top = torch.full((self.count,), -1e9).scatter_reduce(0, self.group, scores.detach(), "amax")
         powers = torch.exp(scores - top[self.group])
         zeros = torch.zeros(self.count)
         held = zeros.index_add(0, self.group, powers * self.guilty)
         return (torch.log(zeros.index_add(0, self.group, powers)) - torch.log(held + 1e-9)).mean()
+
+
+def _strongest(torch: Any, values: Any, place: Any, count: int) -> Any:
+    """The largest of the non-negative ``values`` rows that go to each of ``count`` places; zero where none does."""
+    where = place[:, None].expand(-1, values.shape[1])
+    return torch.zeros(count, values.shape[1]).scatter_reduce(0, where, values, "amax")
 
 
 def _forward(torch: Any, layers: list[Any], batch: _Batch, dropout: float) -> Any:
@@ -142,9 +148,8 @@ def _forward(torch: Any, layers: list[Any], batch: _Batch, dropout: float) -> An
 
     hidden = torch.relu(layers[0](drop(batch.values)))
     for layer in layers[1:-1]:
-        nothing = torch.zeros_like(hidden)
-        callers = nothing.index_reduce(0, batch.edges[:, 1], hidden[batch.edges[:, 0]], "amax")
-        callees = nothing.index_reduce(0, batch.edges[:, 0], hidden[batch.edges[:, 1]], "amax")
-        everyone = torch.zeros(batch.count, hidden.shape[1]).index_reduce(0, batch.group, hidden, "amax")[batch.group]
+        callers = _strongest(torch, hidden[batch.edges[:, 0]], batch.edges[:, 1], len(hidden))
+        callees = _strongest(torch, hidden[batch.edges[:, 1]], batch.edges[:, 0], len(hidden))
+        everyone = _strongest(torch, hidden, batch.group, batch.count)[batch.group]
         hidden = hidden + torch.relu(layer(drop(torch.cat([hidden, callers, callees, everyone], 1))))
     return layers[-1](hidden)[:, 0]

@@ -1,76 +1,81 @@
 """Calibration: fitted without a system, judged on it; over-confidence is found and undone."""
 
-import json
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from data.errors import InputError
-from models.confidence import SHIPPED, Confidence
-from pipelines.calibrate import LICENCES, Ranked, calibrate, judge, most, ranked
+from models.confidence import Confidence
+from models.rankers.held import Answered
+from pipelines.calibrate import LEAST, calibrate, judge, leader, most
+
+PLAIN = Confidence(1.0, -3.0, 0.1, 0.98, 0.0, LEAST)
 
 
-def incidents(count: int, right: float, margin: float, seed: int) -> list[Ranked]:
+def incidents(count: int, right: float, margin: float, seed: int) -> list[Answered]:
     """Of ``count`` answers that lead by ``margin``, the share ``right`` is right."""
     rng = np.random.default_rng(seed)
+    scores = np.array([margin, 0.0, -np.inf])
     return [
-        Ranked(((1.0, {"a": 1.0 + margin, "b": 1.0}),), 0, frozenset("a" if rng.random() < right else "b"))
-        for _ in range(count)
+        Answered(((1.0, scores),), 0, np.arange(3) == (0 if rng.random() < right else 1), False, number)
+        for number in range(count)
     ]
 
 
 def test_a_ranker_surer_than_it_is_right_is_made_less_sure() -> None:
-    systems = {name: incidents(200, 0.6, 1.0, seed) for seed, name in enumerate(("bundles", "petshop", "nezha"))}
-    before = judge(systems["nezha"], Confidence(0.2, 0.0, 0.05, 0.98))
+    systems = {name: incidents(150, 0.6, 5.0, seed) for seed, name in enumerate(("bundles", "petshop", "nezha"))}
+    before = judge(systems["nezha"], PLAIN)
     fitted, held_back = calibrate(systems)
     assert before["ece"] > 0.3
-    assert fitted.temperature > 0.5
+    assert fitted.temperature > 2.0
     assert max(row["ece"] for row in held_back.values()) < 0.15
     assert all(row["accuracy"] == pytest.approx(0.6, abs=0.1) for row in held_back.values())
 
 
 def test_a_system_is_judged_by_what_the_others_taught() -> None:
     """The one that is always right must not be judged by numbers it helped to fit."""
-    systems = {"bundles": incidents(100, 1.0, 1.0, 0), "petshop": incidents(100, 0.5, 1.0, 1)}
+    systems = {"bundles": incidents(100, 1.0, 3.0, 0), "petshop": incidents(100, 0.5, 3.0, 1)}
     _, held_back = calibrate(systems)
-    assert held_back["petshop"]["temperature"] < held_back["bundles"]["temperature"]
+    assert held_back["petshop"]["mean_confidence"] > 0.8
     assert held_back["petshop"]["ece"] > 0.3
 
 
-def test_a_cause_without_evidence_counts_for_what_nobody_saw() -> None:
-    absent = Ranked(((1.0, {"a": 1.0}),), 0, frozenset("z"))
-    wide, narrow = Confidence(0.5, 1.0, 0.05, 0.95), Confidence(0.5, 0.0, 0.05, 0.95)
-    assert absent.surprise(wide) < absent.surprise(narrow)
+def test_a_culprit_without_a_sign_counts_for_what_nobody_saw() -> None:
+    scores = np.array([2.0, 0.0, -np.inf])
+    absent = [Answered(((1.0, scores),), 0, np.arange(3) == 2, False, i) for i in range(40)]
+    found = [Answered(((1.0, scores),), 0, np.arange(3) == 0, False, i) for i in range(40)]
+    wary, _ = calibrate({"a": absent, "b": absent})
+    bold, _ = calibrate({"a": found, "b": found})
+    assert leader(absent[0], wary) < leader(found[0], bold)
+    assert wary.unseen > bold.unseen
 
 
-def test_an_average_over_onsets_weighs_each_by_its_share() -> None:
-    torn = Ranked(((0.75, {"a": 5.0}), (0.25, {"b": 5.0})), 0, frozenset("a"))
-    found = torn.probabilities(Confidence(0.2, 0.0, 0.05, 1.0))
-    assert found == pytest.approx({"a": 0.75, "b": 0.25}, abs=1e-6)
+def test_what_could_not_be_seen_always_costs_confidence() -> None:
+    """Even where the answers given blind were the better ones."""
+    scores = np.array([3.0, 0.0])
+    blind = [Answered(((1.0, scores),), 3, np.arange(2) == 0, False, i) for i in range(40)]
+    seeing = [Answered(((1.0, scores),), 0, np.arange(2) == i % 2, False, i) for i in range(40)]
+    fitted, _ = calibrate({"a": blind, "b": seeing})
+    assert leader(Answered(((1.0, scores),), 3, np.arange(2) == 0, False, 0), fitted) < leader(seeing[0], fitted)
+
+
+def test_abstaining_leaves_out_the_answers_that_are_mostly_wrong() -> None:
+    clear = incidents(50, 1.0, 8.0, 0)
+    torn = [Answered(((1.0, np.zeros(10)),), 0, np.arange(10) == i % 10, False, 50 + i) for i in range(50)]
+    figures = judge([*clear, *torn], PLAIN)
+    assert figures["answered"] == 0.5
+    assert figures["accuracy_answered"] == 1.0 > figures["accuracy"]
 
 
 def test_few_incidents_bear_out_little_confidence() -> None:
     assert most({"bundles": incidents(6, 1.0, 1.0, 0)}) == 0.5
     assert most({"bundles": incidents(60, 1.0, 1.0, 0)}) == 0.95
-    assert most({"nezha": incidents(180, 1.0, 1.0, 0)}) == 0.95, "three delays of one incident are one incident"
+    shown_thrice = [a for a in incidents(60, 1.0, 1.0, 0) for _ in range(3)]
+    assert most({"nezha": shown_thrice}) == 0.95, "three delays of one incident are one incident"
     assert most({"synthetic": incidents(999, 1.0, 1.0, 0), "bundles": incidents(60, 1.0, 1.0, 0)}) == 0.95
 
 
-def test_sets_for_benchmarks_alone_are_refused() -> None:
-    with pytest.raises(InputError, match="may not be learned from"):
-        next(ranked("dycause", "anywhere"))
+def test_one_system_is_too_few() -> None:
     with pytest.raises(InputError, match="at least two systems"):
         calibrate({"bundles": incidents(3, 1.0, 1.0, 0)})
-
-
-def test_made_incidents_are_ranked_for_it() -> None:
-    rows = list(ranked("synthetic", "3"))
-    assert len(rows) == 3
-    assert all(sum(share for share, _ in row.views) == pytest.approx(1.0) for row in rows)
-
-
-def test_what_ships_says_what_it_was_learned_from() -> None:
-    report = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    assert set(report["learned_from"]) <= set(LICENCES)
-    assert set(report["held_back"]) == set(report["learned_from"])
-    assert Confidence(**report["confidence"]).most < 1.0
