@@ -48,10 +48,10 @@ def scales_for(rows: int, columns: int) -> tuple[Scale, ...]:
     """The lengths to look at in a record of that size.
 
     One series is looked at in stretches that halve from the longest. Several series show an anomaly together, in
-    one row: there the rows themselves are compared, and short means of them.
+    one row: there single rows are compared as well, and no stretch longer than 32 rows.
     """
     if columns > 1:
-        return (Scale(1, 1), Scale(4, 1), Scale(16, 1)) if rows >= 64 else (Scale(1, 1),)
+        return (Scale(1, 1), Scale(1, 8), Scale(4, 8)) if rows >= 64 else (Scale(1, 1),)
     longest = int(np.clip(rows // LONGEST_SHARE, 4, LONGEST))
     spans = [longest // 2**i for i in range(4) if longest // 2**i >= 4]
     return tuple(Scale(max(1, span // BLOCKS), min(span, BLOCKS)) for span in spans)

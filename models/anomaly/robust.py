@@ -65,7 +65,9 @@ class FittedCausal:
         windows = sliding_window_view(before, self.window, axis=0)
         centre = np.median(windows, axis=-1)
         mad = np.median(np.abs(windows - centre[..., None]), axis=-1) * MAD_TO_SIGMA
-        away = np.abs(scaled - centre) / np.maximum(mad, 0.1)
+        # Before the window is full part of it is made up, and varies less than anything real.
+        unseen = np.maximum(1.0 - np.arange(len(scaled)) / self.window, 0.1)
+        away = np.abs(scaled - centre) / np.maximum(mad, unseen[:, None])
         return np.asarray(np.minimum(away, FARTHEST).max(axis=1))
 
     def hindsight(self, values: Floats) -> Floats:

@@ -18,7 +18,7 @@ from models.anomaly.components import stretches
 from models.anomaly.robust import WindowStream
 from models.anomaly.scaling import Scaler, scaler_for
 
-WINDOW, UNITS, STEPS, BATCH = 24, 16, 200, 128
+WINDOW, UNITS, STEPS, BATCH = 24, 16, 150, 64
 # The network sees values within this many ordinary variations: beyond them a forecast has nothing to learn.
 _WITHIN = 5.0
 
@@ -96,7 +96,7 @@ def _network(columns: int, weights: dict[str, Floats] | None = None) -> Any:
         {"memory": torch.nn.GRU(columns, UNITS, batch_first=True), "head": torch.nn.Linear(UNITS, columns)}
     )
     if weights is not None:
-        network.load_state_dict({name: torch.as_tensor(np.asarray(value)) for name, value in weights.items()})
+        network.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in weights.items()})
     return network
 
 
@@ -110,7 +110,7 @@ def _inputs(scaled: Floats) -> Floats:
 
 def _run(network: Any, inputs: Floats) -> Any:
     torch = _torch()
-    outputs, _ = network["memory"](torch.as_tensor(inputs, dtype=torch.float32))
+    outputs, _ = network["memory"](torch.tensor(inputs, dtype=torch.float32))
     return network["head"](outputs[:, -1])
 
 
@@ -126,6 +126,6 @@ def _train(network: Any, scaled: Floats, rng: np.random.Generator) -> None:
     for _ in range(STEPS):
         rows = rng.integers(0, len(scaled), size=min(BATCH, len(scaled)))
         optimiser.zero_grad()
-        error = _run(network, inputs[rows]) - torch.as_tensor(targets[rows], dtype=torch.float32)
+        error = _run(network, inputs[rows]) - torch.tensor(targets[rows], dtype=torch.float32)
         error.abs().mean().backward()
         optimiser.step()
