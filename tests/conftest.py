@@ -25,7 +25,7 @@ FIRED_AT = datetime(2026, 3, 2, 3, 14, tzinfo=UTC)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see only the settings they make, whatever the developer has in the environment."""
     for name in list(os.environ):
-        if name.startswith("QAI_") and name not in {"QAI_WEBHOOK_FIXTURES", "QAI_DRILLS"}:
+        if name.startswith("QAI_") and name != "QAI_WEBHOOK_FIXTURES":
             monkeypatch.delenv(name)
 
 
