@@ -20,7 +20,6 @@ from data.topology import ServiceGraph
 from models.features import ChangeScores, by_name
 from models.indicators import Kind, closeness
 
-TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
 # A service with less than this share of the alerting one's requests explains only part of what that one suffers.
 HARDLY_USED = 0.1
 Indices = npt.NDArray[np.intp]
@@ -37,7 +36,7 @@ def unexplained_harm(scores: ChangeScores, rows: Indices, n_services: int, edges
     if not len(edges):
         return harm
     change = np.abs(scores.change) * (scores.harm > 0)
-    for mine in _travelling(scores).values():
+    for mine in scores.travelling.values():
         degraded = np.zeros(n_services)
         np.maximum.at(degraded, rows[mine], change[mine])
         from_callees = np.zeros(n_services)
@@ -62,7 +61,7 @@ def trust(scores: ChangeScores, rows: Indices, services: list[str], edges: Indic
     of_self = np.array(by_name(scores.keys, lambda metric, _: closeness(metric)))
     calls = np.zeros(n_services, bool)
     calls[edges[:, 0]] = True
-    for mine in _travelling(scores).values():
+    for mine in scores.travelling.values():
         measured, comparable = np.zeros(n_services, bool), np.zeros(n_services, bool)
         measured[rows[mine]] = True
         comparable[edges[measured[edges[:, 1]], 0]] = True
@@ -106,18 +105,9 @@ def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:
     return np.array(pairs, dtype=np.intp).reshape(-1, 2)
 
 
-def _travelling(scores: ChangeScores) -> dict[str, Indices]:
-    """The series of each metric that spreads from callee to caller, by name."""
-    found: dict[str, list[int]] = {}
-    for i, (key, kind) in enumerate(zip(scores.keys, scores.kinds, strict=True)):
-        if kind in TRAVELS:
-            found.setdefault(key.metric, []).append(i)
-    return {name: np.array(found[name], dtype=np.intp) for name in sorted(found)}
-
-
 def _watched(scores: ChangeScores, rows: Indices, alerting: int, alert: Alert) -> dict[str, Indices]:
     """The metric the alert names, if it is one that spreads; else those of the alerting service that changed."""
-    travelling = _travelling(scores)
+    travelling = scores.travelling
     if alert.metric in travelling:
         return {alert.metric: travelling[alert.metric]}
     return {name: mine for name, mine in travelling.items() if (scores.harm[mine][rows[mine] == alerting] > 3.0).any()}

@@ -13,18 +13,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, Times, to_datetime64
-from models.indicators import Kind, direction_of, kind_of
+from models.indicators import TRAVELS, Kind, direction_of, kind_of
 
 T = TypeVar("T")
 
 # Older samples say little about what is normal now, and bound the cost.
 MAX_BASELINE_SAMPLES = 600
+MAX_SAMPLED = 240
 # Fewer samples than this are no baseline: the spread of two or three points is mostly luck.
 MIN_BASELINE_SAMPLES = 4
 # What was the case just before the onset: long enough for a median, short enough to be "just before".
@@ -76,6 +78,15 @@ class ChangeScores:
     vanished: npt.NDArray[np.bool_]
     shift: Floats = field(default_factory=lambda: np.empty(0))
 
+    @cached_property
+    def travelling(self) -> dict[str, npt.NDArray[np.intp]]:
+        """The series of each metric that spreads from callee to caller: their places, by the metric's name."""
+        found: dict[str, list[int]] = {}
+        for i, (key, kind) in enumerate(zip(self.keys, self.kinds, strict=True)):
+            if kind in TRAVELS:
+                found.setdefault(key.metric, []).append(i)
+        return {name: np.array(found[name], dtype=np.intp) for name in sorted(found)}
+
 
 def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     """How far each series moved from its own past. Never mutates ``metrics``; K = 0 gives empty arrays."""
@@ -88,7 +99,8 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     series = as_rates(np.ascontiguousarray(metrics.values[first:end].T), cut - first)
     before, window = series[:, : cut - first], series[:, start - first :]
 
-    base, spread, deviation, mean_before, n_before = _summary(before)
+    sampled = _thinned(before)
+    base, spread, deviation, mean_before, n_before = _summary(sampled)
     now, _, _, mean_now, n_now = _summary(window)
     enough = (n_before >= MIN_BASELINE_SAMPLES) & (n_now > 0)
     # Half median, half mean: faults that come in bursts leave the median alone, and one wild sample moves the mean.
@@ -99,7 +111,7 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     z = change / scale
     z = np.clip(np.nan_to_num(z, nan=0.0, posinf=MAX_SCORE, neginf=-MAX_SCORE), -MAX_SCORE, MAX_SCORE)
     kinds = tuple(by_name(metrics.keys, kind_of))
-    vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * before.shape[1])) & (window.shape[1] >= 3)
+    vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * sampled.shape[1])) & (window.shape[1] >= 3)
     shift = np.where(enough, _shift(mean_before, mean_now), 0.0)
     return ChangeScores(metrics.keys, kinds, base, now, change, scale, z, _harm(z, metrics.keys), vanished, shift)
 
@@ -152,6 +164,19 @@ def as_rates(series: Floats, n_before: int) -> Floats:
     rates = series.copy()
     rates[counters] = np.where(growth < 0, np.nan, growth)
     return rates
+
+
+def _thinned(before: Floats) -> Floats:
+    """At most ``MAX_SAMPLED`` of the samples, over the whole time: quantiles of more cost more and say no more.
+
+    The steps between them are uneven (the golden ratio's multiples), or a series that has every second or fifth
+    sample might lose all it has.
+    """
+    length = before.shape[1]
+    if length <= MAX_SAMPLED:
+        return before
+    i = np.arange(MAX_SAMPLED)
+    return np.asarray(before[:, ((i + (i * 0.618034) % 1.0) * (length / MAX_SAMPLED)).astype(int)])
 
 
 def _shift(before: Floats, now: Floats) -> Floats:

@@ -39,6 +39,8 @@ MOST_OF_ONE = 10.0
 UNFELT = 0.2
 _SHARES = frozenset({"ratio", "share", "rate", "percent", "percentage", "pct", "loss", "availability", "success"})
 
+_SIGNS = {Kind.error: 1, Kind.availability: -1}
+
 Indices = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 
@@ -115,29 +117,26 @@ def _growth(block: MetricBlock, rows: Indices, mine: Bools, n: int) -> tuple[Flo
 def _failures(block: MetricBlock, rows: Indices, traffic: Bools, n: int) -> tuple[Floats, Floats]:
     """Rise of the share of failed requests: as measured, or as errors over requests where these are counted alike."""
     scores = block.scores
-    of_self = by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0)
-    is_share = by_name(scores.keys, lambda metric, unit: unit == "%" or bool(words_of(metric) & _SHARES))
+    of_self = np.array(by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0))
     rise, noise = np.full(n, np.nan), np.full(n, np.nan)
     got_before, got_now = np.zeros(n), np.zeros(n)
     np.add.at(got_before, rows[traffic], np.nan_to_num(scores.base[traffic]))
     np.add.at(got_now, rows[traffic], np.nan_to_num(scores.base[traffic] + scores.change[traffic]))
-    wanted = [i for i, kind in enumerate(scores.kinds) if kind in (Kind.error, Kind.availability) and of_self[i]]
-    for i in wanted:
-        key, s = scores.keys[i], rows[i]
-        base, now = scores.base[i], scores.base[i] + scores.change[i]
-        if not np.isfinite(base):
-            continue
-        if is_share[i]:
-            whole = 100.0 if max(abs(base), abs(now)) > 1.5 or key.unit == "%" else 1.0
-            sign = -1.0 if scores.kinds[i] is Kind.availability else 1.0
-            found, wobble = sign * (now - base) / whole, scores.scale[i] / whole
-        elif got_before[s] > 0 and got_now[s] > 0:
-            found, wobble = now / got_now[s] - base / got_before[s], scores.scale[i] / got_before[s]
-        else:
-            continue
-        found = float(np.clip(found, -1.0, 1.0))
-        if not rise[s] >= found:
-            rise[s], noise[s] = found, wobble
+    # 1 for a share of failures, -1 for one of successes, 0 for a count of failures.
+    told = np.array([_SIGNS.get(kind, 0) for kind in scores.kinds])
+    counted = np.array(by_name(scores.keys, lambda metric, unit: not (unit == "%" or words_of(metric) & _SHARES)))
+    base, now = scores.base, scores.base + scores.change
+    whole = np.where(
+        (np.fmax(np.abs(base), np.abs(now)) > 1.5) | np.array([k.unit == "%" for k in scores.keys]), 100, 1
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_count = now / got_now[rows] - base / got_before[rows]
+        found = np.clip(np.where(counted, by_count, told * (now - base) / whole), -1.0, 1.0)
+        wobble = scores.scale / np.where(counted, got_before[rows], whole)
+    usable = np.flatnonzero((told != 0) & of_self & np.isfinite(found) & np.isfinite(wobble) & ~(counted & (told < 0)))
+    # The worst of a service's measures last, so that it stays.
+    worst_last = usable[np.argsort(found[usable], kind="stable")]
+    rise[rows[worst_last]], noise[rows[worst_last]] = found[worst_last], wobble[worst_last]
     return rise, noise
 
 

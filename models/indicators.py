@@ -80,6 +80,8 @@ _KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
         ),
     ),
 )
+# What spreads from a callee to its callers.
+TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
 _RISE_HARMS = {
     Kind.latency,
     Kind.error,

@@ -109,5 +109,19 @@ def test_scores_are_bounded_and_the_input_is_left_alone() -> None:
     np.testing.assert_array_equal(table.values, before)
 
 
+@pytest.mark.parametrize("every", [1, 2, 3, 5, 10])
+def test_a_long_past_is_thinned_without_losing_series_that_are_sampled_rarely(every: int) -> None:
+    values = 100 + np.random.default_rng(0).standard_normal(800)
+    values[700:] += 50
+    values[np.arange(800) % every != 0] = np.nan
+    times = np.datetime64("2026-01-01", "us") + np.arange(800) * np.timedelta64(1_000_000, "us")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    period = Period(*(start + timedelta(seconds=s) for s in (700, 700, 800)))
+    scores = change_scores(Metrics(times, (SeriesKey("web", "latency_ms"),), values[:, None]), period)
+    assert scores.base[0] == pytest.approx(100, abs=0.5)
+    assert scores.z[0] > 10
+    assert scores.shift[0] == pytest.approx(1 / 3, abs=0.02)
+
+
 def test_no_series_no_scores() -> None:
     assert change_scores(Metrics.empty(), PERIOD).z.shape == (0,)
