@@ -30,8 +30,9 @@ def _detector(module: str, recipe: str, fitted: str, needs: tuple[str, ...] = ()
     return Entry(f"{path}:{recipe}", f"{path}:{fitted}", options, needs)
 
 
+DEFAULT_DETECTOR = "neighbours"
 DETECTORS: Mapping[str, Entry] = {
-    "auto": _detector("selector", "Selection", "FittedSelection"),
+    "weighted": _detector("selector", "Selection", "FittedSelection"),
     "neighbours": _detector("neighbours", "Neighbours", "FittedNeighbours"),
     "global-z": _detector("robust", "GlobalZ", "FittedGlobal"),
     "causal-z": _detector("robust", "CausalZ", "FittedCausal"),

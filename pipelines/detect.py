@@ -13,7 +13,7 @@ from data.datasets.series import usual_step
 from data.errors import InputError
 from models.anomaly.alarms import Threshold, alarms, threshold_for
 from models.anomaly.base import Floats
-from models.catalog import make
+from models.catalog import DEFAULT_DETECTOR, make
 
 WEEK_S = 7 * 86_400.0
 # Without a clock, rows are taken to be a minute apart.
@@ -53,7 +53,7 @@ class Detection:
 
 
 def detect(
-    series: Series, *, train_rows: int | None = None, alarms_per_week: float = 1.0, detector: str = "auto"
+    series: Series, *, train_rows: int | None = None, alarms_per_week: float = 1.0, detector: str = DEFAULT_DETECTOR
 ) -> Detection:
     """Scores every row.
 

@@ -15,13 +15,13 @@ from models.anomaly.base import Detector
 from models.anomaly.metrics import auc_pr, best_f1, stretches, tolerance_of, vus_pr
 from models.anomaly.nab import Record, nab_score, probation
 from models.anomaly.online import Online
-from models.catalog import make
+from models.catalog import DEFAULT_DETECTOR, make
 from models.metrics import Interval, bootstrap
 
 METRICS = ("vus_pr", "auc_pr", "best_f1")
-OURS = "auto"
+OURS = DEFAULT_DETECTOR
 # Found in the catalogue; "scaled average" is what a selector has to beat.
-PEERS = ("neighbours", "distance", "sub-pca", "global-z", "causal-z", "scaled average")
+PEERS = ("weighted", "distance", "sub-pca", "global-z", "causal-z", "scaled average")
 EXTRA_PEERS = ("seasonal", "pyod-knn", "pyod-iforest")
 AVERAGED = ("global-z", "sub-pca")
 

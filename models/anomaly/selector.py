@@ -28,7 +28,7 @@ _KINDS: Mapping[str, Any] = {c.__name__: c for c in (FittedNeighbours, FittedCom
 
 
 def candidates(seed: int = 0) -> dict[str, Detector]:
-    """What the default chooses among: they need nothing but numpy and score more than a million points a second."""
+    """What is weighed unless others are named: they need nothing but numpy."""
     return {"neighbours": Neighbours(seed), "distance": Components("distance")}
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.catalog import DEFAULT_DETECTOR
+
 if TYPE_CHECKING:
     from pipelines.detect import Detection
 
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="False alarms you are willing to have, per file.",
 )
-@click.option("--detector", default="auto", show_default=True, help="A name of the catalogue (docs/anomaly.md).")
+@click.option(
+    "--detector", default=DEFAULT_DETECTOR, show_default=True, help="A name of the catalogue (docs/anomaly.md)."
+)
 @click.option("--plot", is_flag=True, help="Also draw each record with its score and alarms, as NAME.svg.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
