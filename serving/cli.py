@@ -23,6 +23,7 @@ _COMMANDS = {
     "logs": "Find the templates of a log file, and which are new, surge or vanished.",
     "assess": "Say how severe alerts and incident texts sound, and why.",
     "detect": "Score how unusual each row of recorded series is, with alarms at a rate you set.",
+    "bench-detect": "Measure anomaly detectors on public series, beside the peers.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
     "propose": "Draft the fix for a recorded incident, with its checks and the policy's decision.",
     "patch": "Put a proposal's changes into a working tree, all of them or none.",
