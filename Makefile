@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-rca bench-peers lock clean
+.PHONY: help run test lint bench bench-rca bench-detect bench-peers lock clean
 
 help:
 	@echo "make run    install into .venv, start, and show an incident being handled"
 	@echo "make test   install what tests need into .venv, then lint, type-check and test"
 	@echo "make bench-rca DATA='DIR ...': rank every data set found there beside everybody else"
+	@echo "make bench-detect DATA='DIR ...': find anomalies in every labelled series set found there"
 	@echo "make bench-peers  install published methods for bench-rca to compare with"
 	@echo "make lock   resolve the dependencies again and write requirements/*.lock"
 
@@ -26,6 +27,9 @@ lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-detect: $(VENV)/.test-installed
+	@$(BIN)/qai-sre bench-detect $(DATA)
 
 bench bench-rca: $(VENV)/.test-installed
 	@$(BIN)/qai-sre bench all $(DATA) $(ARGS)
