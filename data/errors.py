@@ -11,6 +11,7 @@
     ├── ProposalError        the reviewer: no safe proposal could be made
     ├── PolicyError          the platform team: a policy is invalid, or refuses
     ├── ActionError          the approver: a change to the world could not be made or undone
+    │   └── StoppedError         an emergency stop stands: nothing is written until it is lifted
     └── StoreError           the operator: stored state is missing or contradicts itself
 
 A vendor's own exceptions are mapped to these once, in the module that talks to that vendor.
@@ -65,6 +66,10 @@ class PolicyError(QaiError):
 
 class ActionError(QaiError):
     """A change to the world could not be made, or could not be undone."""
+
+
+class StoppedError(ActionError):
+    """An emergency stop stands, so nothing was written."""
 
 
 class StoreError(QaiError):

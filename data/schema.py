@@ -94,3 +94,15 @@ audit = sa.Table(
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
 )
+
+stops = sa.Table(
+    "stops",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("service", sa.String(256), nullable=True),
+    sa.Column("by", sa.String(256), nullable=False),
+    sa.Column("because", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("lifted_at", UtcDateTime, nullable=True, index=True),
+    sa.Column("lifted_by", sa.String(256), nullable=True),
+)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from data import audit
+from data.brake import Brake
 from data.domain import Decision, Diagnosis, IncidentStatus, Outcome, PullRequest, PullRequestState, now
-from data.errors import ActionError, PolicyError, ProposalError
+from data.errors import ActionError, PolicyError, ProposalError, StoppedError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
 from data.settings import Settings
@@ -45,6 +46,10 @@ class IncidentSteps:
     @property
     def store(self) -> Store:
         return self.files.store
+
+    @property
+    def brake(self) -> Brake:
+        return Brake.of(self.store.engine, self.settings.state_dir)
 
     def triage(self, key: str) -> Triage:
         return triage(self.store, key, self.files.known_graph())
@@ -148,6 +153,7 @@ class IncidentSteps:
             return
         audit.append(self.store.engine, decision.by, "deploy", incident_id, because=decision.explanation)
         try:
+            self._check_brake(incident_id)
             deployed = platform.deploy()
         except ActionError as error:
             self.files.escalate(incident_id, f"the merged fix could not be deployed: {error}")
@@ -158,6 +164,7 @@ class IncidentSteps:
         decision, number = self.files.required(incident_id, Decision), self.files.pull_request(incident_id).number
         audit.append(self.store.engine, decision.by, "merge", incident_id, because=decision.explanation)
         try:
+            self._check_brake(incident_id)
             pull_request = execute.merge_pull_request(self._site(incident_id).repository(), number, decision=decision)
         except (PolicyError, ActionError) as error:
             # The question stands: once what was in the way is out of it, the same person may say yes again.
@@ -178,7 +185,13 @@ class IncidentSteps:
                 raise ActionError(f"no decision allows {remedy.kind}: {decision.explanation}")
             if platform is None:
                 raise ActionError("nothing is configured that could carry it out")
+            self._check_brake(incident_id)
             done = platform.apply(remedy)
+        except StoppedError as stopped:
+            # The question stands: once the stop is lifted, the same person may say yes again.
+            if self.store.claim(incident_id, IncidentStatus.approved, IncidentStatus.awaiting_approval):
+                self.store.note(incident_id, "stopped", f"not done: {stopped}")
+            return False
         except ActionError as error:
             self.files.escalate(incident_id, f"what was approved could not be done: {error}")
             return False
@@ -194,6 +207,7 @@ class IncidentSteps:
         number, forge = pull_request.number, self._site(incident_id).repository()
         audit.append(self.store.engine, "qai-sre", "close_pull_request", incident_id, because=because)
         try:
+            self._check_brake(incident_id)
             self.store.put(incident_id, execute.close_pull_request(forge, number, because))
             self.store.note(incident_id, "withdrawn", f"pull request {number} is closed: {because}")
         except ActionError as error:
@@ -246,6 +260,7 @@ class IncidentSteps:
 
         # The intent is on record before the world is touched, so that a crash in between can be told from nothing.
         audit.append(self.store.engine, decision.by, "open_pull_request", incident_id, branch=plan.branch)
+        self._check_brake(incident_id)
         pull_request = execute.open_pull_request(forge, base, incident, diagnosis, proposal, decision=decision)
         self._await_person(incident_id, pull_request)
 
@@ -257,6 +272,11 @@ class IncidentSteps:
             self.store.move(incident_id, IncidentStatus.awaiting_approval, message, branch=pull_request.branch)
         elif standing is IncidentStatus.resolved:
             self.withdraw(incident_id, "the alert recovered while it was being opened")
+
+    def _check_brake(self, incident_id: str) -> None:
+        """Asked right before every write: an emergency stop halts what is queued and what is under way."""
+        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
+        self.brake.check(execute.touched_service(incident, diagnosis, self.files.proposal(incident_id)))
 
     def _standing(self, incident_id: str) -> IncidentStatus:
         return self.store.incident(incident_id).status

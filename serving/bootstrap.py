@@ -49,7 +49,11 @@ def _running(settings: Settings) -> Iterator[Services]:
         files = CaseFiles(store=store, snapshots=settings.state_dir / "incidents")
         sites, policy = build_sites(settings), _policy(settings)
         steps = IncidentSteps(
-            settings=settings, files=files, sites=sites, policy=policy, synthesizer=synthesizer(settings)
+            settings=settings,
+            files=files,
+            sites=sites,
+            policy=policy,
+            synthesizer=synthesizer(settings),
         )
         answers = Answers(files=files, sites=sites, policy=policy)
         with Worker(settings, store, steps, answers) as worker, _watching(settings, sites, store, worker):

@@ -28,6 +28,8 @@ _COMMANDS = {
     "propose": "Draft the fix for a recorded incident, with its checks and the policy's decision.",
     "patch": "Put a proposal's changes into a working tree, all of them or none.",
     "check": "Hold the change in a working tree to every gate a proposed fix has to pass.",
+    "stop": "Emergency stop: nothing is written to the world until it is lifted.",
+    "resume": "Lift an emergency stop.",
     "login": "Print a one-time link that signs you in to Nexus.",
     "verify-audit": "Check that the audit log has not been rewritten.",
 }

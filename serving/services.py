@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from data.brake import Brake
 from data.domain import Decision, Feedback, RejectReason
 from data.settings import Settings
 from data.store import Store
@@ -50,3 +51,8 @@ class Services:
     settings: Settings
     store: Store
     responder: Responder
+
+    @property
+    def brake(self) -> Brake:
+        """The emergency stop."""
+        return Brake.of(self.store.engine, self.settings.state_dir)

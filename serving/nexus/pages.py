@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from serving.auth import gate
 from serving.nexus import words
+from serving.services import Services
 from serving.sessions import Session
 
 STATIC = Path(__file__).parent / "static"
@@ -40,7 +41,9 @@ def render(
     """A page or a part of one. ``session`` is whose page it is; its forms carry that session's token."""
     page = _environment().get_template(template)
     form_token = gate(request).sessions.form_token(session) if session else ""
-    body = page.render(session=session, csrf=form_token, **context)
+    services: Services = request.app.state.services
+    stops = services.brake.standing() if session else ()
+    body = page.render(session=session, csrf=form_token, stops=stops, **context)
     return HTMLResponse(body, status, HEADERS)
 
 

@@ -98,6 +98,22 @@ def reject(
     )
 
 
+@router.post("/nexus/stop", max_body_size=_MAX_FORM_BYTES)
+def stop(request: Request, session: Visitor, csrf: Text = "", because: Text = "") -> Response:
+    """The emergency stop: one press, no questions."""
+    check_form(request, session, csrf)
+    _services(request).brake.stop(session.name, _typed(because, _COMMENT) or "pressed in Nexus")
+    return RedirectResponse("/", 303)
+
+
+@router.post("/nexus/resume", max_body_size=_MAX_FORM_BYTES)
+def resume(request: Request, session: Visitor, csrf: Text = "", service: Text = "") -> Response:
+    """Lift one stop."""
+    check_form(request, session, csrf)
+    _services(request).brake.resume(session.name, _typed(service, _NAME) or None)
+    return RedirectResponse("/", 303)
+
+
 @router.get("/nexus/events")
 def events(request: Request, session: Visitor, after: str = "", incident: str = "") -> Response:
     """Server-sent events from ``after`` on, or from where a browser that reconnects says it was."""

@@ -61,7 +61,7 @@ def test_migrations_and_tables_agree(store: Store) -> None:
 def test_migrating_twice_and_at_once_is_harmless(store: Store) -> None:
     in_threads(4, lambda: migrate(store.engine))
     with store.engine.connect() as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0001"
+        assert MigrationContext.configure(connection).get_current_revision() == "0002"
 
 
 def test_the_same_alert_twice_is_one_alert(store: Store, alert: Alert) -> None:

@@ -109,6 +109,26 @@ def test_a_dirty_checkout_stops_the_merge_until_it_is_clean(nexus: Any, run_git:
     assert run_git(repository, "rev-parse", "main") != before
 
 
+def test_an_emergency_stop_halts_what_was_approved_and_it_goes_on_once_lifted(
+    nexus: Any, run_git: Git, until: Any
+) -> None:
+    repository = nexus.services.settings.repository
+    before = run_git(repository, "rev-parse", "main")
+    nexus.post()
+    incident = nexus.until(IncidentStatus.awaiting_approval)
+    store = nexus.services.store
+    assert nexus.client.post("/api/v1/stop", json={"because": "drill"}).status_code == 200
+    assert nexus.client.post(f"/api/v1/incidents/{incident.id}/approve").status_code == 200
+    until(lambda: any("stopped" in event.message for event in store.events(incident.id)))
+    nexus.until(IncidentStatus.awaiting_approval)
+    assert run_git(repository, "rev-parse", "main") == before
+
+    assert nexus.client.post("/api/v1/resume", json={}).json() == {"stops": []}
+    assert nexus.client.post(f"/api/v1/incidents/{incident.id}/approve").status_code == 200
+    nexus.until(IncidentStatus.merged)
+    assert {"stop", "resume"} <= {entry.action for entry in audit.entries(store.engine)}
+
+
 def test_nobody_deciding_in_time_withdraws_the_pull_request(settings: Settings, start: Any, until: Any) -> None:
     with start(settings) as nexus:
         nexus.post()

@@ -35,7 +35,7 @@ from data.errors import PolicyError, StoreError
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology, TopologyEdge, TopologyNode
 from data.proposal import Proposal, ProposedSolution, RevertCommit, RootCauseAnalysis, SolutionType
 from data.store import Store
-from serving import api, auth, nexus
+from serving import api, auth, brake_api, nexus
 from serving.services import Services
 
 HOSTILE = '<script>alert("x")</script> [a](javascript:alert(1)) **bold** {{ 7 * 7 }} "\'>'
@@ -137,7 +137,7 @@ def make_app(services: Services) -> FastAPI:
     """The parts under test, put together as the real application does."""
     app = FastAPI()
     app.state.services = services
-    for router in (api.router, auth.router, nexus.router):
+    for router in (api.router, brake_api.router, auth.router, nexus.router):
         app.include_router(router)
     app.mount(nexus.STATIC_URL, StaticFiles(directory=nexus.STATIC))
     return app
