@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--train-rows",
     type=click.IntRange(min=2),
     metavar="N",
-    help="The first N rows are normal, and say what is. Default: the whole record is its own history.",
+    help="The first N rows are normal. Default: the whole record is its own history.",
 )
 @click.option(
     "--alarms-per-week",
