@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from data.datasets import CATALOGUE, DEFAULT_DELAY_S
+from serving.commands.bench_logs import command as logs
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -51,6 +52,9 @@ def _said() -> Iterator[None]:
 @click.group("bench")
 def command() -> None:
     """Measure rankings on public data sets, beside trivial baselines and published methods."""
+
+
+command.add_command(logs)
 
 
 @command.command("rca")

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from data.errors import InputError
 from pipelines.bench_logs import bench_logs, grouping_accuracy, summarise
+from pipelines.cross_validate_logs import cross_validate
 from pipelines.logs import read_log
 from serving.commands.logs import command
 
@@ -129,3 +130,17 @@ def test_the_benchmark_reads_a_labelled_log(tmp_path: Path, monkeypatch: pytest.
     ours = [row for row in report["mean"] if row["method"] == "qai-sre"]
     assert [(row["lines"], row["ga"], row["fga"]) for row in ours] == [("whole", 1.0, 1.0), ("message", 1.0, 1.0)]
     assert all(row["lines_per_s"] > 0 for row in report["systems"])
+
+
+def test_rules_are_tried_on_a_system_they_were_not_chosen_on(tmp_path: Path) -> None:
+    """Where two words in a place are two templates everywhere else, they are kept apart in the system held out."""
+    for name in ("a", "b", "c"):
+        labels = {f"{name} door {word} now": word for word in ("opened", "closed")}
+        if name != "c":
+            labels |= {f"{name} user {user} left the room": "left" for user in ("ann", "bob", "cyd", "dan")}
+        with (tmp_path / f"{name}_2k.log_structured.csv").open("w", newline="") as out:
+            csv.writer(out).writerows([["Content", "EventTemplate"], *labels.items()])
+        (tmp_path / f"{name}_2k.log").write_text("\n".join(labels))
+    held = {row.system: row for row in cross_validate(tmp_path)}
+    assert held["c"].chosen_words == (3, 4)
+    assert (held["c"].ga, held["c"].fga) == (1.0, 1.0)
