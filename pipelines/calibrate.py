@@ -24,18 +24,18 @@ import numpy.typing as npt
 from data.errors import InputError
 from data.telemetry import Floats
 from models.calibration import brier, expected_calibration_error
-from models.confidence import Confidence, averaged_probabilities
+from models.confidence import Confidence, probabilities
 from models.rankers.held import Answered, hits
 from models.rankers.state import CHAMPION, dump, read
 from pipelines.prepare import MADE
 from pipelines.train import read_answers
 
-# temperature, crowd, unseen, blind. What could not be seen has to lower the confidence, even where these data do not
-# show it, and no system is so clear that scores should be sharpened far beyond what training made of them.
-BOUNDS = ((0.7, 6.0), (-0.3, 0.4), (-2.0, 6.0), (0.1, 1.0))
-START = (1.2, 0.0, 1.0, 0.3)
+# power, floor, unseen, blind. The lowest ``blind`` is not zero: what could not be seen lowers the confidence, even
+# where these data do not show it.
+BOUNDS = ((0.8, 6.0), (0.1, 2.0), (0.0, 3.0), (0.05, 0.5))
+START = (2.5, 0.5, 0.5, 0.1)
 # Beside the data, a pull to START worth this many nats: a few dozen incidents cannot fix four numbers.
-PULL = 0.01
+PULL = 0.02
 WORST = 1e-4
 # Below this the leader is wrong more than two times in three: better to say that it cannot be told.
 LEAST = 0.3
@@ -92,11 +92,16 @@ def judge(answers: Sequence[Answered], confidence: Confidence) -> dict[str, floa
 
 def leader(answer: Answered, confidence: Confidence) -> float:
     """The probability of the first answer; 0 where there is no candidate."""
-    candidates = np.isfinite(answer.views[0][1])
-    for _, scores in answer.views:
-        candidates = candidates | np.isfinite(scores)
-    views = [(share, np.where(np.isfinite(scores), scores, -1e3)[candidates]) for share, scores in answer.views]
-    return float(averaged_probabilities(views, answer.blind_spots, confidence).max(initial=0.0))
+    found = sum(share * _candidates(scores, answer.blind_spots, confidence) for share, scores in answer.views)
+    return float(np.max(found, initial=0.0))
+
+
+def _candidates(scores: Floats, blind_spots: int, confidence: Confidence) -> Floats:
+    """Zero for services without any sign, which have no score."""
+    found = np.zeros(len(scores))
+    known = np.isfinite(scores)
+    found[known] = probabilities(scores[known], blind_spots, confidence)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +136,9 @@ class _Stacked:
 
     def surprise(self, numbers: Floats, cap: float) -> float:
         """How unlikely the truth was held, in nats; a culprit without any sign is one that nobody saw."""
-        temperature, crowd, unseen, blind = numbers
-        count = np.maximum(np.isfinite(self.scores).sum(axis=1), 1)
-        logits = np.column_stack(
-            [self.scores / (temperature * count**crowd)[:, None], unseen + blind * self.blind_spots]
-        )
+        power, floor, unseen, blind = numbers
+        candidates = np.where(np.isfinite(self.scores), np.log(np.maximum(self.scores, 0.0) + floor), -np.inf)
+        logits = power * np.column_stack([candidates, np.log(unseen + blind * self.blind_spots + floor)])
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         p = powers / powers.sum(axis=1, keepdims=True)
         held = np.where(self.guilty.any(axis=1), cap * (p[:, :-1] * self.guilty).sum(axis=1), 1 - cap * (1 - p[:, -1]))
@@ -155,8 +158,8 @@ def _fitted(systems: Sequence[_Stacked], cap: float) -> Confidence:
     found = minimize(
         loss, np.array(START), method="Nelder-Mead", bounds=BOUNDS, options={"maxiter": 400, "xatol": 1e-3}
     )
-    temperature, crowd, unseen, blind = (round(float(x), 3) for x in found.x)
-    return Confidence(temperature, unseen, blind, cap, crowd, LEAST)
+    power, floor, unseen, blind = (round(float(x), 3) for x in found.x)
+    return Confidence(power, floor, unseen, blind, cap, LEAST)
 
 
 if __name__ == "__main__":

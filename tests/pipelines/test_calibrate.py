@@ -10,7 +10,7 @@ from models.confidence import Confidence
 from models.rankers.held import Answered
 from pipelines.calibrate import LEAST, calibrate, judge, leader, most
 
-PLAIN = Confidence(1.0, -3.0, 0.1, 0.98, 0.0, LEAST)
+PLAIN = Confidence(4.0, 0.3, 0.1, 0.1, 0.98, LEAST)
 
 
 def incidents(count: int, right: float, margin: float, seed: int) -> list[Answered]:
@@ -28,7 +28,7 @@ def test_a_ranker_surer_than_it_is_right_is_made_less_sure() -> None:
     before = judge(systems["nezha"], PLAIN)
     fitted, held_back = calibrate(systems)
     assert before["ece"] > 0.3
-    assert fitted.temperature > 2.0
+    assert fitted.power < PLAIN.power
     assert max(row["ece"] for row in held_back.values()) < 0.15
     assert all(row["accuracy"] == pytest.approx(0.6, abs=0.1) for row in held_back.values())
 

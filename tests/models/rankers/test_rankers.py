@@ -80,7 +80,7 @@ def test_permuting_the_services_permutes_the_scores(kind: str, planted: Planted)
 
 def test_it_survives_the_round_trip_through_a_file(kind: str, planted: Planted, tmp_path: Path) -> None:
     data = pack({"made": planted(40, 0)})
-    ranker, confidence = learned(kind, data), Confidence(1.0, 0.5, 0.2, 0.95)
+    ranker, confidence = learned(kind, data), Confidence(2.0, 0.5, 0.5, 0.2, 0.95)
     digest = dump(tmp_path / "r.json", kind, ranker, confidence, {"note": "n"})
     assert dump(tmp_path / "again.json", kind, ranker, confidence, {"note": "other"}) == digest
     kind_read, same, confidence_read, card = read(tmp_path / "r.json")
