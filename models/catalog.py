@@ -22,7 +22,6 @@ class Entry:
     fitted: str
     options: Mapping[str, Any]
     needs: tuple[str, ...] = ()
-    many_columns: bool = True
 
 
 def _detector(module: str, recipe: str, fitted: str, needs: tuple[str, ...] = (), **options: Any) -> Entry:

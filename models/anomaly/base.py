@@ -42,7 +42,7 @@ class Fitted(Protocol):
     def stream(self) -> Stream: ...
 
     def state(self) -> dict[str, Any]:
-        """Numbers, text and arrays that :func:`models.anomaly.restore` makes the same detector from."""
+        """Numbers, text and arrays that :func:`models.catalog.restore` makes the same detector from."""
         ...
 
 
