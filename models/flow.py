@@ -39,8 +39,6 @@ MOST_OF_ONE = 10.0
 UNFELT = 0.2
 _SHARES = frozenset({"ratio", "share", "rate", "percent", "percentage", "pct", "loss", "availability", "success"})
 
-_SIGNS = {Kind.error: 1, Kind.availability: -1}
-
 Indices = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 
@@ -123,7 +121,7 @@ def _failures(block: MetricBlock, rows: Indices, traffic: Bools, n: int) -> tupl
     np.add.at(got_before, rows[traffic], np.nan_to_num(scores.base[traffic]))
     np.add.at(got_now, rows[traffic], np.nan_to_num(scores.base[traffic] + scores.change[traffic]))
     # 1 for a share of failures, -1 for one of successes, 0 for a count of failures.
-    told = np.array([_SIGNS.get(kind, 0) for kind in scores.kinds])
+    told = np.array([1 if k is Kind.error else -1 if k is Kind.availability else 0 for k in scores.kinds])
     counted = np.array(by_name(scores.keys, lambda metric, unit: not (unit == "%" or words_of(metric) & _SHARES)))
     base, now = scores.base, scores.base + scores.change
     whole = np.where(

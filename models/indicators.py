@@ -80,8 +80,8 @@ _KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
         ),
     ),
 )
-# What spreads from a callee to its callers.
-TRAVELS = frozenset({Kind.latency, Kind.error, Kind.availability})
+# What spreads from a callee to its callers. A tuple: an enum's hash is computed in Python, and this is asked a lot.
+TRAVELS = (Kind.latency, Kind.error, Kind.availability)
 _RISE_HARMS = {
     Kind.latency,
     Kind.error,

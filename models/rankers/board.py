@@ -17,7 +17,7 @@ from data.telemetry import Floats, to_datetime64
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import blame, edge_rows, trust, unexplained_harm
-from models.features import Period
+from models.features import Period, by_name
 from models.indicators import Kind, kind_of
 from models.load import inherited_load
 from models.sentences import CHANNEL_OF, MetricBlock
@@ -90,7 +90,7 @@ def board_of(
         if not len(block.scores.keys):
             continue
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
-        columns = np.array([KINDS.index(kind) for kind in block.scores.kinds], dtype=np.intp)
+        columns = np.array(by_name(block.scores.keys, lambda m, u: KINDS.index(kind_of(m, u))), dtype=np.intp)
         np.maximum.at(rises, (rows, columns), block.scores.z)
         np.maximum.at(falls, (rows, columns), -block.scores.z)
         if period is not None:
