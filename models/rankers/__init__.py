@@ -41,6 +41,8 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     "boosted": ("models.rankers.boosted", "Boosted"),
     "network": ("models.rankers.network", "Network"),
 }
+# Not trained from scratch, but made of another by what people said of its answers.
+_MADE_OF_ANOTHER = {"corrected": ("models.rankers.corrected", "Corrected")}
 
 
 def fit(kind: str, data: Packed, **options: Any) -> Ranker:
@@ -49,17 +51,18 @@ def fit(kind: str, data: Packed, **options: Any) -> Ranker:
     Raises:
         ModelError: for an unknown kind, or where what its training needs is not installed.
     """
-    ranker: Ranker = _module(kind).fit(data, **options)
+    ranker: Ranker = import_module(_known(kind, CATALOGUE)[0]).fit(data, **options)
     return ranker
 
 
 def from_arrays(kind: str, arrays: Mapping[str, Any]) -> Ranker:
     """The ranker whose ``arrays()`` these are."""
-    ranker: Ranker = getattr(_module(kind), CATALOGUE[kind][1]).from_arrays(dict(arrays))
+    module, name = _known(kind, {**CATALOGUE, **_MADE_OF_ANOTHER})
+    ranker: Ranker = getattr(import_module(module), name).from_arrays(dict(arrays))
     return ranker
 
 
-def _module(kind: str) -> Any:
-    if kind not in CATALOGUE:
-        raise ModelError(f"unknown kind of ranker {kind!r}; choose one of {', '.join(CATALOGUE)}")
-    return import_module(CATALOGUE[kind][0])
+def _known(kind: str, kinds: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    if kind not in kinds:
+        raise ModelError(f"unknown kind of ranker {kind!r}; choose one of {', '.join(kinds)}")
+    return kinds[kind]
