@@ -60,6 +60,10 @@ class Severity(StrEnum):
         return {"low": 0, "medium": 1, "high": 2, "critical": 3}[self.value]
 
 
+# The source of what a review raises, as opposed to a monitor.
+ADVICE_SOURCE = "optimize"
+
+
 class Alert(Noun):
     """One notification from a monitor, normalised.
 
@@ -118,6 +122,11 @@ class Incident(Noun):
     def alert(self) -> Alert:
         """The alert that opened the incident."""
         return self.alerts[0]
+
+    @property
+    def is_advice(self) -> bool:
+        """A way to do better where nothing is wrong: no alert joins it, and no time was disturbed by it."""
+        return bool(self.alerts) and self.alert.source == ADVICE_SOURCE
 
 
 class ChangeKind(StrEnum):

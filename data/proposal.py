@@ -112,10 +112,34 @@ class FlagOff(Noun):
 
 
 class Scale(Noun):
-    """Add capacity to a service."""
+    """Add capacity to a service: to so many instances, or so much for each, where that is known."""
 
     kind: Literal["scale"] = "scale"
     service: str
+    reason: str
+    replicas: int | None = None
+    cpu_cores: float | None = None
+    memory_mib: float | None = None
+
+
+class ScaleDown(Noun):
+    """Take capacity from a service; no replicas at all stops it. A kind of its own: a policy that lets us add
+    capacity unasked says nothing about taking it away."""
+
+    kind: Literal["scale_down"] = "scale_down"
+    service: str
+    reason: str
+    replicas: int | None = None
+    cpu_cores: float | None = None
+    memory_mib: float | None = None
+
+
+class Tune(Noun):
+    """Change how a service uses what it has: an index, a query, a pool, a cache. For a person."""
+
+    kind: Literal["tune"] = "tune"
+    service: str
+    what: Literal["index", "query", "pool", "cache"]
     reason: str
 
 
@@ -135,7 +159,8 @@ class ApplyPatch(Noun):
 
 
 Remedy = Annotated[
-    RevertCommit | RevertConfig | RollbackDeploy | FlagOff | Scale | Restart | ApplyPatch, Field(discriminator="kind")
+    RevertCommit | RevertConfig | RollbackDeploy | FlagOff | Scale | ScaleDown | Restart | Tune | ApplyPatch,
+    Field(discriminator="kind"),
 ]
 
 

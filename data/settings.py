@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     policy: Path | None = Field(default=None, description="Policy file; default is the one shipped with the package.")
     approval_days: float = Field(default=7.0, gt=0, description="How long a pull request waits for a person.")
 
+    prices: Path | None = Field(default=None, description="YAML file of what capacity costs, for `qai-sre optimize`.")
+
     lab: Path | None = Field(default=None, description="Folder of a lab to handle incidents of, environment `lab`.")
     watch_s: float | None = Field(default=None, gt=0, description="Look at the lab for trouble this often.")
 

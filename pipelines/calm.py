@@ -42,7 +42,7 @@ def episodes(store: Store, environment: str | None, *, since: datetime, before: 
     found = []
     for incident in store.incidents([IncidentStatus.resolved], limit=MOST):
         over = incident.resolved_at
-        if incident.environment != environment or over is None or not since <= over < before:
+        if incident.is_advice or incident.environment != environment or over is None or not since <= over < before:
             continue
         diagnosis = store.latest(incident.id, Diagnosis)
         onset = diagnosis.onset if diagnosis is not None else None

@@ -75,7 +75,8 @@ def triage(store: Store, key: str, graph: ServiceGraph) -> Triage:
 
 def correlate(alert: Alert, incidents: list[Incident], graph: ServiceGraph) -> Match | None:
     """The open incident that a firing alert most likely belongs to, or None when none is likely enough."""
-    near = [_match(alert, incident, graph) for incident in incidents if incident.environment == alert.environment]
+    troubles = [i for i in incidents if i.environment == alert.environment and not i.is_advice]
+    near = [_match(alert, incident, graph) for incident in troubles]
     likely = [match for match in near if match.score >= THRESHOLD]
     return max(likely, key=lambda match: match.score, default=None)
 

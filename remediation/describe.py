@@ -39,7 +39,7 @@ def describe(
 
 def _blamed(diagnosis: Diagnosis, proposal: Proposal) -> str | None:
     """The id of the change the proposal undoes: the most probable one, for remedies that undo a change."""
-    if proposal.remedy.kind in ("scale", "restart"):
+    if proposal.remedy.kind in ("scale", "scale_down", "restart", "tune"):
         return None
     best = max(diagnosis.changes, key=lambda change: change.probability, default=None)
     return best.id if best else None

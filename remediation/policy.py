@@ -31,7 +31,9 @@ class ActionKind(StrEnum):
     rollback_deploy = "rollback_deploy"
     flag_off = "flag_off"
     scale = "scale"
+    scale_down = "scale_down"
     restart = "restart"
+    tune = "tune"
 
 
 class _Part(BaseModel):

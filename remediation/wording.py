@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.proposal import ApplyPatch, FlagOff, Restart, RevertCommit, RevertConfig, RollbackDeploy, Scale, SolutionType
+from data.proposal import (
+    ApplyPatch,
+    FlagOff,
+    Restart,
+    RevertCommit,
+    RevertConfig,
+    RollbackDeploy,
+    Scale,
+    ScaleDown,
+    SolutionType,
+    Tune,
+)
 from remediation.choice import Choice
 from remediation.text import plain
 
@@ -34,8 +45,12 @@ def of(choice: Choice) -> Wording:
             return _flag_off(choice.remedy)
         case Scale():
             return _scale(choice.remedy)
+        case ScaleDown():
+            return _scale_down(choice.remedy)
         case Restart():
             return _restart(choice.remedy)
+        case Tune():
+            return _tune(choice.remedy)
         case ApplyPatch():
             return _apply_patch(choice.remedy)
 
@@ -97,12 +112,52 @@ def _scale(remedy: Scale) -> Wording:
     service = plain(remedy.service, 80)
     return Wording(
         type=SolutionType.scaling_action,
-        summary=f"Add capacity to {service}: {remedy.reason}.",
+        summary=f"Add capacity to {service}{_sized(remedy)}: {remedy.reason}.",
         rollback=f"Return {service} to its former number of instances once demand is back to normal.",
         risk="More instances cost more and put more connections on what the service calls; check its databases' "
         "limits. It does not help if the bottleneck lies further down.",
         check=f"The new instances of {service} are ready and take requests.",
         follow_up=f"Review the autoscaling limits of {service} against this peak.",
+    )
+
+
+def _scale_down(remedy: ScaleDown) -> Wording:
+    service = plain(remedy.service, 80)
+    what = f"Stop {service}" if remedy.replicas == 0 else f"Take capacity from {service}{_sized(remedy)}"
+    return Wording(
+        type=SolutionType.scaling_action,
+        summary=f"{what}: {remedy.reason}.",
+        rollback=f"Give {service} back what it had; note the present sizes before changing them.",
+        risk="A peak higher than any that was seen finds less room. Take it away in steps.",
+        check=f"{service} runs with the new sizes, and its latency and errors in the busiest hour are as before.",
+        follow_up=f"Set an alert on the saturation of {service} before it is made smaller.",
+    )
+
+
+def _sized(remedy: Scale | ScaleDown) -> str:
+    """What it should have, such as `` (to 3 instances)``; nothing where that is not known."""
+    parts = [f"{remedy.replicas} instances"] if remedy.replicas is not None else []
+    parts += [f"{remedy.cpu_cores:g} CPU cores each"] if remedy.cpu_cores is not None else []
+    parts += [f"{remedy.memory_mib:g} MiB of memory each"] if remedy.memory_mib is not None else []
+    return f" (to {', '.join(parts)})" if parts else ""
+
+
+def _tune(remedy: Tune) -> Wording:
+    service = plain(remedy.service, 80)
+    undo = {
+        "index": "Drop the index again.",
+        "query": "Revert the merge commit of the change.",
+        "pool": "Set the pool to its former size.",
+        "cache": "Set the cache to its former size.",
+    }
+    is_code = remedy.what == "query"
+    return Wording(
+        type=SolutionType.code_fix if is_code else SolutionType.config_change,
+        summary=f"Change the {remedy.what} of {service}: {remedy.reason}.",
+        rollback=undo[remedy.what],
+        risk="What was seen suggests it; only who knows the service can say that nothing else depends on it.",
+        check=f"The change is in force in every instance of {service}, and the figures named above have moved.",
+        follow_up=f"Measure {service} before and after, at the same hour of the same day of the week.",
     )
 
 

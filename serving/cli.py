@@ -25,6 +25,7 @@ _COMMANDS = {
     "detect": "Score how unusual each row of recorded series is, with alarms at a rate you set.",
     "bench-detect": "Measure anomaly detectors on public series, beside the peers.",
     "bench": "Measure rankings on public data sets, beside trivial baselines.",
+    "optimize": "Find what is too large, too small, idle or slow, with what it would save.",
     "propose": "Draft the fix for a recorded incident, with its checks and the policy's decision.",
     "patch": "Put a proposal's changes into a working tree, all of them or none.",
     "check": "Hold the change in a working tree to every gate a proposed fix has to pass.",

@@ -1,0 +1,346 @@
+"""Over- and under-provisioned services: what the busiest hours need, against what is allotted.
+
+CPU is sized by the 95th percentile within the busiest hour of each day, because it can be shared out for a moment;
+memory by its highest value, because a process that exceeds it is killed (Rzadca et al., "Autopilot: workload
+autoscaling at Google", EuroSys 2020; the Kubernetes Vertical Pod Autoscaler does likewise). The need is the highest
+day seen, raised by growth where peaks grow, over a target utilisation that leaves room for what was not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from models.optimize.history import Floats, ServiceHistory, covered_hours, daily_peaks, hourly
+from models.optimize.opportunity import Fact, Looked, Opportunity, OpportunityKind, Sizes, Target, succession
+from models.optimize.roles import Role
+
+# AWS Compute Optimizer asks for 30 hours of data before it recommends; a day has to have been seen, and then some.
+SHRINK_HOURS = 30.0
+GROW_HOURS = 6.0
+WEEK_HOURS = 7 * 24.0
+CPU_TARGET, MEMORY_TARGET = 0.65, 0.80
+CPU_FULL, MEMORY_FULL = 0.85, 0.92
+FULL_HOURS = 3
+# Under a third less, or less than this much, is not worth anybody's attention.
+WORTH_SHRINKING = 2 / 3
+LEAST_CORES, LEAST_MIB = 0.1, 64.0
+LEAST_REPLICAS = 2
+CORE_STEP, MIB_STEP = 0.05, 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class Need:
+    """One resource of one service.
+
+    ``peaks``: the busiest hour of each day as a share of what is allotted. ``allotted``: to one instance, in cores or
+    MiB; None where only the share is known. ``full_hours``: hours in which it was full. ``growth``: what the peak is
+    expected to gain in a month, as a share.
+    """
+
+    resource: str
+    peaks: Floats
+    busiest: pd.Timestamp
+    hours: float
+    average: float
+    allotted: float | None
+    metric: str
+    full_hours: int = 0
+    growth: float = 0.0
+
+    @property
+    def target(self) -> float:
+        return CPU_TARGET if self.resource == "cpu" else MEMORY_TARGET
+
+    @property
+    def full(self) -> float:
+        return CPU_FULL if self.resource == "cpu" else MEMORY_FULL
+
+    @property
+    def needed(self) -> float:
+        """What should be allotted, as a share of what is."""
+        return (float(self.peaks.max()) + self.growth) / self.target
+
+
+def size(history: ServiceHistory) -> Looked:
+    """Whether the service has too much or too little; why not, where that cannot be judged."""
+    needs = [need for need in (_cpu(history), _memory(history)) if need is not None]
+    if not needs:
+        return Looked(refused=_why_unsized(history))
+    hours = min(need.hours for need in needs)
+    short = [need for need in needs if _is_short(need)]
+    if hours < GROW_HOURS:
+        return Looked(refused=(_too_short(history.service, hours, GROW_HOURS, "its size can be judged"),))
+    if short:
+        return Looked((_grow(history, short, hours),))
+    if not _is_generous(history, needs):
+        return Looked()
+    blind = {"cpu", "memory"} - {need.resource for need in needs}
+    if _is_spread(history) and blind:
+        why = f"its {blind.pop()} was not seen, and fewer instances would each need more of it"
+        return Looked(refused=(f"{history.service} seems to have more instances than it needs, but {why}",))
+    if hours < SHRINK_HOURS:
+        return Looked(refused=(_too_short(history.service, hours, SHRINK_HOURS, "anything is taken away from it"),))
+    return Looked((_shrink(history, needs, hours),))
+
+
+def _cpu(history: ServiceHistory) -> Need | None:
+    used, allotted = history.total(Role.cpu_used), history.total(Role.cpu_allotted)
+    share = history.mean(Role.cpu_share)
+    return _need(history, "cpu", share, used, allotted, 0.95, (Role.cpu_share, Role.cpu_used, Role.cpu_allotted))
+
+
+def _memory(history: ServiceHistory) -> Need | None:
+    used, allotted = history.worst(Role.memory_used), history.worst(Role.memory_allotted)
+    share = history.worst(Role.memory_share)
+    roles = (Role.memory_share, Role.memory_used, Role.memory_allotted)
+    return _need(history, "memory", share, used, allotted, 1.0, roles)
+
+
+def _need(
+    history: ServiceHistory,
+    resource: str,
+    share: pd.Series | None,
+    used: pd.Series | None,
+    allotted: pd.Series | None,
+    quantile: float,
+    roles: tuple[Role, Role, Role],
+) -> Need | None:
+    """The amounts where both are known, for they are what is paid for; else the share alone."""
+    name = history.names.get(roles[0], "")
+    if used is not None and allotted is not None:
+        # What is allotted changes seldom and is often exported seldom.
+        known = allotted[allotted > 0].reindex(used.index, method="ffill").bfill()
+        share, name = (used / known).dropna(), f"{history.names[roles[1]]} over {history.names[roles[2]]}"
+    if share is None or len(share) < 2:
+        return None
+    by_hour = hourly(share, quantile)
+    peaks = daily_peaks(by_hour)
+    return Need(
+        resource=resource,
+        peaks=peaks,
+        busiest=pd.Timestamp(by_hour.index[int(by_hour.to_numpy().argmax())]),
+        hours=covered_hours(share),
+        average=float(share.mean()),
+        allotted=history.allotted(roles[2]),
+        metric=name,
+        full_hours=int((by_hour >= (CPU_FULL if resource == "cpu" else MEMORY_FULL)).sum()),
+        growth=_growth(peaks),
+    )
+
+
+def _growth(peaks: Floats) -> float:
+    """What daily peaks gain in 30 days, where a week or more of them shows a rise that is no chance (t > 3)."""
+    days = len(peaks)
+    if days < 7:
+        return 0.0
+    x = np.arange(days) - (days - 1) / 2
+    slope = float(x @ peaks / (x @ x))
+    left = peaks - peaks.mean() - slope * x
+    error = math.sqrt(float(left @ left) / (days - 2) / float(x @ x))
+    return 30 * slope if slope > 3 * error and slope > 0 else 0.0
+
+
+def _is_short(need: Need) -> bool:
+    """Full on at least half of the days and for three hours in all: one full hour is an incident, not a size."""
+    return need.full_hours >= FULL_HOURS and float(np.mean(need.peaks >= need.full)) >= 0.5
+
+
+def _is_generous(history: ServiceHistory, needs: list[Need]) -> bool:
+    replicas = _replicas(history)
+    if replicas is not None and _is_spread(history):
+        return _then(replicas, max(need.needed for need in needs)) <= WORTH_SHRINKING * replicas
+    return any(need.needed <= WORTH_SHRINKING and _is_worth(need) for need in needs)
+
+
+def _is_worth(need: Need) -> bool:
+    if need.allotted is None:
+        return True
+    least = LEAST_CORES if need.resource == "cpu" else LEAST_MIB
+    return need.allotted * (1 - need.needed) >= least
+
+
+def _replicas(history: ServiceHistory) -> float | None:
+    counted = history.instances()
+    return None if counted is None or counted.empty else float(counted.mean())
+
+
+def _is_spread(history: ServiceHistory) -> bool:
+    """Whether instances can be taken away and at least two are left."""
+    replicas = _replicas(history)
+    return replicas is not None and replicas > LEAST_REPLICAS
+
+
+def _then(replicas: float, needed: float) -> int:
+    return max(LEAST_REPLICAS, math.ceil(replicas * needed - 1e-9))
+
+
+def _shrink(history: ServiceHistory, needs: list[Need], hours: float) -> Opportunity:
+    days = min(len(need.peaks) for need in needs)
+    replicas = _replicas(history)
+    across = _is_spread(history)
+
+    def resized(peaks: Sequence[Floats]) -> Target:
+        others = _with_peaks(needs, peaks)
+        if across and replicas is not None:
+            then = min(_then(replicas, max(need.needed for need in others)), math.ceil(replicas))
+            return Target(replicas=(replicas, then), instances=replicas, **_sizes(others, of_today=True))
+        return Target(instances=replicas, **_sizes(others))
+
+    target = resized([need.peaks for need in needs])
+    fits = sum(all(n.peaks[d] <= _left(n, target, replicas) for n in needs) for d in range(days))
+    return Opportunity(
+        service=history.service,
+        kind=OpportunityKind.oversized,
+        action=_shrink_action(history.service, target, needs),
+        facts=tuple(_fact(history.service, need) for need in needs),
+        confidence=succession(fits, days),
+        blocks=(fits, days),
+        risk=_shrink_risk(hours, days),
+        target=target,
+        peaks=tuple(need.peaks for need in needs),
+        resized=resized,
+        days=days,
+        unknown=_unknown(history, needs, hours),
+    )
+
+
+def _with_peaks(needs: list[Need], peaks: Sequence[Floats]) -> list[Need]:
+    return [replace(need, peaks=other) for need, other in zip(needs, peaks, strict=True)]
+
+
+def _sizes(needs: list[Need], *, of_today: bool = False, grow: bool = False) -> Sizes:
+    """What one instance has and should have, where amounts are known; never more than today unless it is to grow."""
+    found = Sizes()
+    for need in needs:
+        if need.allotted is None:
+            continue
+        step = CORE_STEP if need.resource == "cpu" else MIB_STEP
+        then = _rounded_up(need.allotted * need.needed, step)
+        pair = (need.allotted, need.allotted if of_today else then if grow else min(then, need.allotted))
+        if need.resource == "cpu":
+            found["cpu_cores"] = pair
+        else:
+            found["memory_mib"] = pair
+    return found
+
+
+def _rounded_up(value: float, step: float) -> float:
+    return round(math.ceil(value / step - 1e-9) * step, 4)
+
+
+def _left(need: Need, target: Target, replicas: float | None) -> float:
+    """The share of today's allotment that is left after the change."""
+    if target.replicas is not None and replicas:
+        return target.replicas[1] / replicas
+    pair = target.cpu_cores if need.resource == "cpu" else target.memory_mib
+    return pair[1] / pair[0] if pair else min(need.needed, 1.0)
+
+
+def _grow(history: ServiceHistory, short: list[Need], hours: float) -> Opportunity:
+    worst = max(short, key=lambda need: need.needed)
+    replicas, days = _replicas(history), len(worst.peaks)
+    held = int(np.sum(worst.peaks >= worst.full))
+
+    def resized(peaks: Sequence[Floats]) -> Target:
+        (other,) = _with_peaks([worst], peaks)
+        # A full memory is full in every instance: more of them would each be full again.
+        if replicas is not None and worst.resource == "cpu":
+            then = max(math.ceil(replicas * other.needed), math.ceil(replicas))
+            return Target((replicas, then), instances=replicas, **_sizes(short, of_today=True))
+        return Target(instances=replicas, **_sizes([other], grow=True))
+
+    target = resized([worst.peaks])
+    return Opportunity(
+        service=history.service,
+        kind=OpportunityKind.undersized,
+        subject=worst.resource,
+        action=_grow_action(history.service, target, worst),
+        facts=tuple(_fact(history.service, need) for need in short),
+        confidence=succession(held, days),
+        blocks=(held, days),
+        risk="More capacity costs more, and helps only if this service is the bottleneck: a database behind it that is "
+        "full gets more connections and no relief. Use that is capped at what is allotted hides how much is wanted.",
+        target=target,
+        peaks=(worst.peaks,),
+        resized=resized,
+        days=days,
+        effect="room for its busiest hour",
+        unknown=_unknown(history, short, hours),
+    )
+
+
+def _shrink_action(service: str, target: Target, needs: list[Need]) -> str:
+    if target.replicas is not None:
+        return f"Run {service} on {target.replicas[1]} instances instead of {target.replicas[0]:.3g}"
+    told = _told(target)
+    if told:
+        return f"Give each instance of {service} {told}"
+    shares = ", ".join(f"{need.needed:.0%} of its {need.resource}" for need in needs if need.needed < 1)
+    return f"Give {service} {shares} of today"
+
+
+def _grow_action(service: str, target: Target, worst: Need) -> str:
+    if target.replicas is not None:
+        return f"Run {service} on {target.replicas[1]} instances instead of {target.replicas[0]:.3g}"
+    told = _told(target)
+    return f"Give each instance of {service} {told or f'{worst.needed:.0%} of the {worst.resource} it has today'}"
+
+
+def _told(target: Target) -> str:
+    parts = []
+    if target.cpu_cores and target.cpu_cores[0] != target.cpu_cores[1]:
+        parts.append(f"{target.cpu_cores[1]:.3g} CPU cores instead of {target.cpu_cores[0]:.3g}")
+    if target.memory_mib and target.memory_mib[0] != target.memory_mib[1]:
+        parts.append(f"{target.memory_mib[1]:.0f} MiB of memory instead of {target.memory_mib[0]:.0f}")
+    return " and ".join(parts)
+
+
+def _fact(service: str, need: Need) -> Fact:
+    what = "95th percentile" if need.resource == "cpu" else "highest value"
+    grows = f", and the peak gains {need.growth:.0%} a month" if need.growth else ""
+    text = (
+        f"{need.resource} of {service} is {need.average:.0%} used on average and {need.peaks.max():.0%} in the busiest "
+        f"hour ({need.busiest:%Y-%m-%d %H:%M} UTC, {what}), over {need.hours:.0f} h on {len(need.peaks)} days{grows}"
+    )
+    detail = {"metric": need.metric, "average": need.average, "daily_peaks": [round(float(p), 4) for p in need.peaks],
+              "busiest_hour": need.busiest.isoformat(), "allotted": need.allotted, "hours": need.hours,
+              "growth_per_month": need.growth}  # fmt: skip
+    return Fact(need.resource, text, detail)
+
+
+def _shrink_risk(hours: float, days: int) -> str:
+    week = "" if hours >= WEEK_HOURS else f" Only {hours:.0f} h were seen: a busier day of the week may not be in them."
+    return (
+        f"A peak higher than in these {days} days finds less room; month ends, campaigns and a failover that moves "
+        f"another zone's load here are not in them unless they happened.{week} Take it away in steps and watch."
+    )
+
+
+def _unknown(history: ServiceHistory, needs: list[Need], hours: float) -> tuple[str, ...]:
+    seen = {need.resource for need in needs}
+    found = [f"{r} of {history.service} was not seen" for r in ("cpu", "memory") if r not in seen]
+    found += [f"what {need.resource} {history.service} requests or is limited to is not recorded, only a share of it"
+              for need in needs if need.allotted is None]  # fmt: skip
+    if history.instances() is None:
+        found.append(f"how many instances of {history.service} run is not recorded")
+    if hours < WEEK_HOURS:
+        found.append(f"a whole week was not seen, only {hours:.0f} h")
+    return tuple(found)
+
+
+def _why_unsized(history: ServiceHistory) -> tuple[str, ...]:
+    used = {Role.cpu_used, Role.memory_used} & set(history.frames)
+    if not used:
+        return history.unread
+    what = " and ".join(sorted(str(role).removesuffix("_used") for role in used))
+    return (*history.unread, f"{history.service} is not sized: its {what} use is recorded, but neither a request nor a "
+            "limit to hold it against")  # fmt: skip
+
+
+def _too_short(service: str, hours: float, needed: float, what: str) -> str:
+    return f"{service} is not sized: {hours:.1f} h of history were seen, and {needed:.0f} h are needed before {what}"
