@@ -24,6 +24,8 @@ from data.telemetry import Metrics, Telemetry, to_datetime64
 LEAD = timedelta(minutes=1)
 # What did not alert may take a little longer than what did to be as it was.
 TAIL = timedelta(seconds=15)
+# Over for less than this when the next alert comes, an incident may be the same one come back: what it held is kept.
+COME_BACK = timedelta(minutes=1)
 MOST = 50
 # With fewer samples left than this there would be nothing to compare with; then a disturbed past is better than none.
 ENOUGH = 30
@@ -42,7 +44,9 @@ def episodes(store: Store, environment: str | None, *, since: datetime, before: 
     found = []
     for incident in store.incidents([IncidentStatus.resolved], limit=MOST):
         over = incident.resolved_at
-        if incident.is_advice or incident.environment != environment or over is None or not since <= over < before:
+        if incident.is_advice or incident.environment != environment or over is None:
+            continue
+        if not since <= over < before:
             continue
         diagnosis = store.latest(incident.id, Diagnosis)
         onset = diagnosis.onset if diagnosis is not None else None

@@ -18,7 +18,7 @@ from data.settings import Settings
 from data.sources.bundle import read_telemetry, write_bundle
 from data.store import Store
 from models.traces import join_spans
-from pipelines.calm import calm, episodes
+from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
 from pipelines.collect import collect
 from pipelines.excerpt import excerpt_of
@@ -81,7 +81,8 @@ class IncidentSteps:
         incident = self.store.incident(incident_id)
         telemetry = read_telemetry(self.files.snapshot(incident_id))
         start = incident.alert.fired_at - timedelta(minutes=self.settings.lookback_minutes)
-        past = episodes(self.store, incident.environment, since=start, before=incident.alert.fired_at)
+        over = incident.alert.fired_at - COME_BACK
+        past = episodes(self.store, incident.environment, since=start, before=over)
         diagnosis = investigate(incident.alert, calm(telemetry, past))
         graph = telemetry.graph.merged(join_spans(telemetry.spans, telemetry.services).graph)
         for artifact in (
