@@ -134,16 +134,21 @@ def _share(series: pd.Series) -> pd.Series | None:
 
 def _rate(series: pd.Series) -> pd.Series:
     """Increase a second of a counter; a fall is a restart, and the sample after it has no rate."""
-    seconds = np.diff(series.index.to_numpy()) / np.timedelta64(1, "s")
+    seconds = _seconds_between(series)
     rate = np.diff(series.to_numpy(dtype=float)) / np.where(seconds > 0, seconds, np.nan)
     return pd.Series(rate, index=series.index[1:]).where(rate >= 0).dropna()
+
+
+def _seconds_between(series: pd.Series) -> Floats:
+    """From each sample to the next; an index with a time zone gives numpy nothing but objects."""
+    return series.index.to_series().diff().dt.total_seconds().to_numpy(dtype=float)[1:]
 
 
 def covered_hours(series: pd.Series) -> float:
     """How long was seen: from the first to the last sample, less gaps longer than an hour."""
     if len(series) < 2:
         return 0.0
-    gaps = np.diff(series.index.to_numpy()) / np.timedelta64(1, "h")
+    gaps = _seconds_between(series) / 3600
     return float(gaps[gaps <= MOST_GAP_H].sum())
 
 

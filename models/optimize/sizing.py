@@ -10,21 +10,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from models.optimize.history import Floats, ServiceHistory, covered_hours, daily_peaks, hourly
-from models.optimize.opportunity import Fact, Looked, Opportunity, OpportunityKind, Sizes, Target, succession
+from models.optimize.need import CPU_FULL, MEMORY_FULL, Need
+from models.optimize.opportunity import Looked, Opportunity, OpportunityKind, Sizes, Target, succession
 from models.optimize.roles import Role
+from models.optimize.sizing_words import (
+    fact,
+    grow_action,
+    shrink_action,
+    shrink_risk,
+    too_short,
+    unknown,
+    why_unsized,
+)
 
 # AWS Compute Optimizer asks for 30 hours of data before it recommends; a day has to have been seen, and then some.
 SHRINK_HOURS = 30.0
 GROW_HOURS = 6.0
-WEEK_HOURS = 7 * 24.0
-CPU_TARGET, MEMORY_TARGET = 0.65, 0.80
-CPU_FULL, MEMORY_FULL = 0.85, 0.92
 FULL_HOURS = 3
 # Under a third less, or less than this much, is not worth anybody's attention.
 WORTH_SHRINKING = 2 / 3
@@ -33,48 +40,15 @@ LEAST_REPLICAS = 2
 CORE_STEP, MIB_STEP = 0.05, 16.0
 
 
-@dataclass(frozen=True, eq=False)
-class Need:
-    """One resource of one service.
-
-    ``peaks``: the busiest hour of each day as a share of what is allotted. ``allotted``: to one instance, in cores or
-    MiB; None where only the share is known. ``full_hours``: hours in which it was full. ``growth``: what the peak is
-    expected to gain in a month, as a share.
-    """
-
-    resource: str
-    peaks: Floats
-    busiest: pd.Timestamp
-    hours: float
-    average: float
-    allotted: float | None
-    metric: str
-    full_hours: int = 0
-    growth: float = 0.0
-
-    @property
-    def target(self) -> float:
-        return CPU_TARGET if self.resource == "cpu" else MEMORY_TARGET
-
-    @property
-    def full(self) -> float:
-        return CPU_FULL if self.resource == "cpu" else MEMORY_FULL
-
-    @property
-    def needed(self) -> float:
-        """What should be allotted, as a share of what is."""
-        return (float(self.peaks.max()) + self.growth) / self.target
-
-
 def size(history: ServiceHistory) -> Looked:
     """Whether the service has too much or too little; why not, where that cannot be judged."""
     needs = [need for need in (_cpu(history), _memory(history)) if need is not None]
     if not needs:
-        return Looked(refused=_why_unsized(history))
+        return Looked(refused=why_unsized(history))
     hours = min(need.hours for need in needs)
     short = [need for need in needs if _is_short(need)]
     if hours < GROW_HOURS:
-        return Looked(refused=(_too_short(history.service, hours, GROW_HOURS, "its size can be judged"),))
+        return Looked(refused=(too_short(history.service, hours, GROW_HOURS, "its size can be judged"),))
     if short:
         return Looked((_grow(history, short, hours),))
     if not _is_generous(history, needs):
@@ -84,7 +58,7 @@ def size(history: ServiceHistory) -> Looked:
         why = f"its {blind.pop()} was not seen, and fewer instances would each need more of it"
         return Looked(refused=(f"{history.service} seems to have more instances than it needs, but {why}",))
     if hours < SHRINK_HOURS:
-        return Looked(refused=(_too_short(history.service, hours, SHRINK_HOURS, "anything is taken away from it"),))
+        return Looked(refused=(too_short(history.service, hours, SHRINK_HOURS, "anything is taken away from it"),))
     return Looked((_shrink(history, needs, hours),))
 
 
@@ -196,16 +170,16 @@ def _shrink(history: ServiceHistory, needs: list[Need], hours: float) -> Opportu
     return Opportunity(
         service=history.service,
         kind=OpportunityKind.oversized,
-        action=_shrink_action(history.service, target, needs),
-        facts=tuple(_fact(history.service, need) for need in needs),
+        action=shrink_action(history.service, target, needs),
+        facts=tuple(fact(history.service, need) for need in needs),
         confidence=succession(fits, days),
         blocks=(fits, days),
-        risk=_shrink_risk(hours, days),
+        risk=shrink_risk(hours, days),
         target=target,
         peaks=tuple(need.peaks for need in needs),
         resized=resized,
         days=days,
-        unknown=_unknown(history, needs, hours),
+        unknown=unknown(history, needs, hours),
     )
 
 
@@ -259,8 +233,8 @@ def _grow(history: ServiceHistory, short: list[Need], hours: float) -> Opportuni
         service=history.service,
         kind=OpportunityKind.undersized,
         subject=worst.resource,
-        action=_grow_action(history.service, target, worst),
-        facts=tuple(_fact(history.service, need) for need in short),
+        action=grow_action(history.service, target, worst),
+        facts=tuple(fact(history.service, need) for need in short),
         confidence=succession(held, days),
         blocks=(held, days),
         risk="More capacity costs more, and helps only if this service is the bottleneck: a database behind it that is "
@@ -270,77 +244,5 @@ def _grow(history: ServiceHistory, short: list[Need], hours: float) -> Opportuni
         resized=resized,
         days=days,
         effect="room for its busiest hour",
-        unknown=_unknown(history, short, hours),
+        unknown=unknown(history, short, hours),
     )
-
-
-def _shrink_action(service: str, target: Target, needs: list[Need]) -> str:
-    if target.replicas is not None:
-        return f"Run {service} on {target.replicas[1]} instances instead of {target.replicas[0]:.3g}"
-    told = _told(target)
-    if told:
-        return f"Give each instance of {service} {told}"
-    shares = ", ".join(f"{need.needed:.0%} of its {need.resource}" for need in needs if need.needed < 1)
-    return f"Give {service} {shares} of today"
-
-
-def _grow_action(service: str, target: Target, worst: Need) -> str:
-    if target.replicas is not None:
-        return f"Run {service} on {target.replicas[1]} instances instead of {target.replicas[0]:.3g}"
-    told = _told(target)
-    return f"Give each instance of {service} {told or f'{worst.needed:.0%} of the {worst.resource} it has today'}"
-
-
-def _told(target: Target) -> str:
-    parts = []
-    if target.cpu_cores and target.cpu_cores[0] != target.cpu_cores[1]:
-        parts.append(f"{target.cpu_cores[1]:.3g} CPU cores instead of {target.cpu_cores[0]:.3g}")
-    if target.memory_mib and target.memory_mib[0] != target.memory_mib[1]:
-        parts.append(f"{target.memory_mib[1]:.0f} MiB of memory instead of {target.memory_mib[0]:.0f}")
-    return " and ".join(parts)
-
-
-def _fact(service: str, need: Need) -> Fact:
-    what = "95th percentile" if need.resource == "cpu" else "highest value"
-    grows = f", and the peak gains {need.growth:.0%} a month" if need.growth else ""
-    text = (
-        f"{need.resource} of {service} is {need.average:.0%} used on average and {need.peaks.max():.0%} in the busiest "
-        f"hour ({need.busiest:%Y-%m-%d %H:%M} UTC, {what}), over {need.hours:.0f} h on {len(need.peaks)} days{grows}"
-    )
-    detail = {"metric": need.metric, "average": need.average, "daily_peaks": [round(float(p), 4) for p in need.peaks],
-              "busiest_hour": need.busiest.isoformat(), "allotted": need.allotted, "hours": need.hours,
-              "growth_per_month": need.growth}  # fmt: skip
-    return Fact(need.resource, text, detail)
-
-
-def _shrink_risk(hours: float, days: int) -> str:
-    week = "" if hours >= WEEK_HOURS else f" Only {hours:.0f} h were seen: a busier day of the week may not be in them."
-    return (
-        f"A peak higher than in these {days} days finds less room; month ends, campaigns and a failover that moves "
-        f"another zone's load here are not in them unless they happened.{week} Take it away in steps and watch."
-    )
-
-
-def _unknown(history: ServiceHistory, needs: list[Need], hours: float) -> tuple[str, ...]:
-    seen = {need.resource for need in needs}
-    found = [f"{r} of {history.service} was not seen" for r in ("cpu", "memory") if r not in seen]
-    found += [f"what {need.resource} {history.service} requests or is limited to is not recorded, only a share of it"
-              for need in needs if need.allotted is None]  # fmt: skip
-    if history.instances() is None:
-        found.append(f"how many instances of {history.service} run is not recorded")
-    if hours < WEEK_HOURS:
-        found.append(f"a whole week was not seen, only {hours:.0f} h")
-    return tuple(found)
-
-
-def _why_unsized(history: ServiceHistory) -> tuple[str, ...]:
-    used = {Role.cpu_used, Role.memory_used} & set(history.frames)
-    if not used:
-        return history.unread
-    what = " and ".join(sorted(str(role).removesuffix("_used") for role in used))
-    return (*history.unread, f"{history.service} is not sized: its {what} use is recorded, but neither a request nor a "
-            "limit to hold it against")  # fmt: skip
-
-
-def _too_short(service: str, hours: float, needed: float, what: str) -> str:
-    return f"{service} is not sized: {hours:.1f} h of history were seen, and {needed:.0f} h are needed before {what}"
