@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,14 @@ import pandas as pd
 from data.telemetry import Metrics
 from models.optimize.roles import SHARES, Measure, Role, measure_of
 
+if TYPE_CHECKING:
+    from pandas.core.groupby import SeriesGroupBy
+
 Floats = npt.NDArray[np.float64]
 
 # Averages over five minutes: shorter bursts are what queues and the headroom are for.
 STEP = pd.Timedelta(minutes=5)
-DAY = pd.Timedelta(days=1)
+HOUR, DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 # What lies between samples this far apart was not seen.
 MOST_GAP_H = 1.0
 
@@ -115,7 +119,7 @@ def _frame(metrics: Metrics, chosen: list[tuple[int, Measure]], role: Role) -> t
             return None, "neither a fraction nor a percentage, by its values"
         key = metrics.keys[i]
         name = f"{key.metric} {key.instance}" if role is Role.demand else key.instance
-        columns[name] = scaled.resample(STEP).mean().dropna()
+        columns[name] = by_step(scaled, STEP).mean().dropna()
     frame = pd.DataFrame(columns)
     if frame.empty:
         return None, "it has no sample that could be read"
@@ -139,9 +143,15 @@ def _rate(series: pd.Series) -> pd.Series:
     return pd.Series(rate, index=series.index[1:]).where(rate >= 0).dropna()
 
 
+def by_step(series: pd.Series, step: pd.Timedelta) -> SeriesGroupBy[Any, Any]:
+    """Grouped by step; unlike resampling it makes no row where there is none: one wrong clock is years away."""
+    return series.groupby(pd.DatetimeIndex(series.index).floor(step))
+
+
 def _seconds_between(series: pd.Series) -> Floats:
     """From each sample to the next; an index with a time zone gives numpy nothing but objects."""
-    return series.index.to_series().diff().dt.total_seconds().to_numpy(dtype=float)[1:]
+    gaps = series.index.to_series().diff().dt.total_seconds()
+    return np.asarray(gaps, dtype=float)[1:]
 
 
 def covered_hours(series: pd.Series) -> float:
@@ -164,7 +174,7 @@ def day_of(index: pd.DatetimeIndex) -> npt.NDArray[np.intp]:
 
 def hourly(series: pd.Series, quantile: float) -> pd.Series:
     """Each hour by ``quantile`` of its steps: its average hides the peak, its highest step is one burst."""
-    return series.resample("1h").quantile(quantile).dropna()
+    return by_step(series, HOUR).quantile(quantile).dropna()
 
 
 def daily_peaks(by_hour: pd.Series) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.optimize.history import ServiceHistory, covered_hours, daily_peaks, hourly
+from models.optimize.history import HOUR, ServiceHistory, by_step, covered_hours, daily_peaks, hourly
 from models.optimize.opportunity import Fact, Looked, Opportunity, OpportunityKind, succession
 from models.optimize.roles import Role
 
@@ -66,7 +66,7 @@ def cache(history: ServiceHistory) -> Looked:
         )
         return Looked(refused=(why,))
     both = pd.concat([hits.rename("hits"), evictions.rename("evictions")], axis=1).dropna()
-    evicting = both["evictions"].resample("1h").mean().dropna() > 0
+    evicting = by_step(both["evictions"], HOUR).mean() > 0
     if evicting.mean() < 0.5:
         return Looked()
     return Looked((_small_cache(history, ratio, evicting, hours),))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data.domain import Decision, Diagnosis, now
@@ -15,6 +16,7 @@ from data.sources.bundle import read_telemetry
 from data.telemetry import Telemetry
 from data.topology import ServiceGraph
 from models.optimize import Opportunity
+from models.optimize.history import covered_hours
 from models.optimize.look import look
 from models.traces import join_spans
 from pipelines.optimize.prices import Prices
@@ -36,7 +38,7 @@ class Advice:
 class Review:
     """``advice``: what saves most first, then what is surest. ``refused``: what could not be judged, and why.
 
-    ``hours``: how long the record is, from its first sample or span to its last (``as_of``).
+    ``hours``: how long was seen, without gaps, up to ``as_of``.
     """
 
     advice: tuple[Advice, ...]
@@ -75,11 +77,10 @@ def review_telemetry(telemetry: Telemetry, prices: Prices | None = None) -> Revi
     """Everything that can be told from ``telemetry``, which should span at least a day, better weeks."""
     found = look(telemetry)
     advice = [Advice(opportunity, saving_of(opportunity, prices)) for opportunity in found.found]
-    first, last = _span(telemetry)
+    hours, last = _seen(telemetry)
     # A service the graph knows and the metrics do not, or files that could not be read, were not seen either.
     unread = tuple(item.summary for item in telemetry.missing)
     graph = telemetry.graph.merged(join_spans(telemetry.spans, telemetry.services).graph)
-    hours = (last - first).total_seconds() / 3600
     return Review(tuple(sorted(advice, key=_order)), (*unread, *found.refused), hours, last, graph)
 
 
@@ -102,10 +103,12 @@ def _order(advice: Advice) -> tuple[float, float, str]:
     return (-saved, -advice.opportunity.confidence, advice.opportunity.key)
 
 
-def _span(telemetry: Telemetry) -> tuple[datetime, datetime]:
-    clock = telemetry.metrics.timestamps
-    times = [pd.Timestamp(t, tz="UTC").to_pydatetime() for t in (clock[:1], clock[-1:]) for t in t]
+def _seen(telemetry: Telemetry) -> tuple[float, datetime]:
+    """Hours that were seen, without gaps, and when the last of it was."""
+    clock = [pd.DatetimeIndex(telemetry.metrics.timestamps, tz="UTC")]
     if not telemetry.spans.empty:
-        stamps = telemetry.spans["timestamp"]
-        times += [stamps.min().to_pydatetime(), stamps.max().to_pydatetime()]
-    return (min(times), max(times)) if times else (now(), now())
+        clock.append(pd.DatetimeIndex(telemetry.spans["timestamp"]))
+    times = pd.DatetimeIndex(np.concatenate([c.tz_convert(None).to_numpy("datetime64[us]") for c in clock]), tz="UTC")
+    if times.empty:
+        return 0.0, now()
+    return covered_hours(pd.Series(0.0, index=times.unique().sort_values())), times.max().to_pydatetime()
