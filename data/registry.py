@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Aliases:
-    """Versions by name. ``before`` are earlier champions, the last one first to come back."""
+    """Versions by name. ``before`` are earlier champions, the last one first to come back; ``since`` is when the
+    champion became one, None where it always was."""
 
     champion: int = SHIPPED
     challenger: int | None = None
     before: tuple[int, ...] = ()
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ class Registry:
         path = self.folder / "registry.json"
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
-            return Aliases(raw["champion"], raw["challenger"], tuple(raw["before"]))
+            since = datetime.fromisoformat(raw["since"]) if raw["since"] else None
+            return Aliases(raw["champion"], raw["challenger"], tuple(raw["before"]), since)
         except FileNotFoundError:
             return Aliases()
         except (ValueError, KeyError, TypeError) as error:
@@ -146,7 +150,7 @@ class Registry:
                 return entry
             self._audit(by, "promote_model", version, because=because, instead_of=aliases.champion, **figures)
             challenger = None if aliases.challenger == version else aliases.challenger
-            self._set(Aliases(version, challenger, (*aliases.before, aliases.champion)))
+            self._set(Aliases(version, challenger, (*aliases.before, aliases.champion), now()))
         return entry
 
     def refuse(self, version: int, by: str, because: str, **figures: Any) -> None:
@@ -170,7 +174,7 @@ class Registry:
             *before, version = aliases.before
             entry = self.entry(version)
             self._audit(by, "rollback_model", version, because=because, instead_of=aliases.champion, **figures)
-            self._set(Aliases(version, aliases.challenger, tuple(before)))
+            self._set(Aliases(version, aliases.challenger, tuple(before), now()))
         return entry
 
     def _of(self, version: int) -> Path:
@@ -182,7 +186,8 @@ class Registry:
         audit.append(self.engine, by, action, f"ranker v{version}", **detail)
 
     def _set(self, aliases: Aliases) -> None:
-        state = {"champion": aliases.champion, "challenger": aliases.challenger, "before": list(aliases.before)}
+        state = {"champion": aliases.champion, "challenger": aliases.challenger, "before": list(aliases.before),
+                 "since": aliases.since.isoformat() if aliases.since else None}  # fmt: skip
         _write(self.folder / "registry.json", state)
         if self.mirror is not None:
             self.mirror(aliases)

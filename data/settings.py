@@ -90,6 +90,15 @@ class Settings(BaseSettings):
         description='US dollars for a million tokens asked and answered, by model, as JSON: {"model": [0.1, 0.4]}.',
     )
 
+    retrain_cron: str | None = Field(default=None, description="When to look whether to retrain: `0 3 * * *`.")
+    retrain_after: int = Field(default=20, ge=1, description="So many newly labelled incidents are reason to retrain.")
+    retrain_made: int = Field(default=200, ge=20, description="Made incidents to learn beside labels, and to judge by.")
+    retrain_prepared: Path | None = Field(default=None, description="Prepared incidents that nothing may fall on.")
+    mlflow_uri: str | None = Field(default=None, description="MLflow tracking URI; default is SQLite in state_dir.")
+    mlflow_artifacts: str | None = Field(
+        default=None, description="Where MLflow keeps files, for instance s3://BUCKET."
+    )
+
     executor_id: str = Field(default="local", description="Stable name of this replica, for durable execution.")
 
     @field_validator("relay_keys")

@@ -7,12 +7,14 @@ after it was mended is not one that a recovery confirms.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from data import audit
 from data.datasets.common import Case, Truth
@@ -198,7 +200,10 @@ def came_back(incident: Incident, others: Iterable[Incident]) -> bool:
 
 @dataclass(frozen=True)
 class Boards:
-    """The boards of labelled cases, kept below ``folder`` so that each is made once; they hold no name."""
+    """The boards of labelled cases, kept below ``folder`` so that each is made once, whatever label it gets.
+
+    The boards themselves hold no name; those of an incident lie in a file beside its own, to find who is meant.
+    """
 
     files: CaseFiles
     folder: Path
@@ -211,13 +216,17 @@ class Boards:
     def of(self, case: LabelledCase, number: int) -> list[Example]:
         """The examples of one case under ``number``; empty where its snapshot is gone or cannot be read."""
         path = self.folder / f"{case.incident.id}.npz"
-        digest = hashlib.sha256(repr((self.code, case.services)).encode()).hexdigest()
-        if digest_of(path) != digest:
+        names = path.with_suffix(".json")
+        if digest_of(path) != self.code or not names.exists():
             made = self._made(case)
             if not made:
                 return []
-            save(path, made, system=case.system, digest=digest)
-        return [replace(example, case=number, showing=number) for example in load(path)[1]]
+            save(path, made, system=case.system, digest=self.code)
+            names.write_text(json.dumps([example.board.services for example in made]), encoding="utf-8")
+        known = json.loads(names.read_text(encoding="utf-8"))
+        return [
+            _labelled(example, services, case, number) for example, services in zip(load(path)[1], known, strict=True)
+        ]
 
     def _made(self, case: LabelledCase) -> list[Example]:
         if not (case.snapshot / "alert.json").exists():
@@ -226,5 +235,10 @@ class Boards:
         fired_at = incident.alert.fired_at
         past = episodes(self.files.store, incident.environment, since=fired_at - HISTORY, before=fired_at)
         telemetry = calm(read_telemetry(case.snapshot), past)
-        truth = Truth(case.services, changes=case.changes)
-        return examples_of(Case(incident.id, case.system, incident.alert, telemetry, lambda: truth), 0, 0)
+        return examples_of(Case(incident.id, case.system, incident.alert, telemetry, lambda: Truth(())), 0, 0)
+
+
+def _labelled(example: Example, services: Sequence[str], case: LabelledCase, number: int) -> Example:
+    guilty = np.isin(services, case.services)
+    lost = bool(case.services) and not guilty.any()
+    return replace(example, case=number, showing=number, guilty=guilty, lost=lost)

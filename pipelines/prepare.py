@@ -56,6 +56,7 @@ class Source:
     seed: int = 1000
     dropped: tuple[tuple[str, ...], ...] = ((),)
     workers: int = 1
+    sizes: tuple[tuple[int, int], ...] = SIZES
 
     @property
     def made(self) -> bool:
@@ -64,7 +65,7 @@ class Source:
     @property
     def digest(self) -> str:
         """Of the code that makes the boards, and of what is asked for."""
-        made_of = hashlib.sha256(repr((self.system, self.where, self.seed, self.dropped)).encode())
+        made_of = hashlib.sha256(repr((self.system, self.where, self.seed, self.dropped, self.sizes)).encode())
         files = (p for name in CODE for p in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py")))
         for path in sorted(files):
             name = path.relative_to(ROOT).as_posix()
@@ -112,14 +113,14 @@ def _made(source: Source) -> list[Example]:
     from joblib import Parallel, delayed
 
     wanted = range(int(source.where))
-    parts = Parallel(n_jobs=source.workers)(delayed(_make)(source.seed, number) for number in wanted)
+    parts = Parallel(n_jobs=source.workers)(delayed(_make)(source.seed, number, source.sizes) for number in wanted)
     return [example for part in parts for example in part]
 
 
-def _make(seed: int, number: int) -> list[Example]:
+def _make(seed: int, number: int, sizes: Sequence[tuple[int, int]]) -> list[Example]:
     from data.datasets.synthetic import synthesize
 
-    case = synthesize((seed, number), services=SIZES[number % len(SIZES)])
+    case = synthesize((seed, number), services=sizes[number % len(sizes)])
     rng = np.random.default_rng((seed, number, 1))
     return examples_of(_later(case, float(rng.choice([0.0, rng.uniform(0.0, 240.0)]))), number, number)
 

@@ -161,4 +161,7 @@ def test_boards_are_made_once_from_what_the_models_saw(files: CaseFiles, store: 
     assert len(Boards(files, tmp_path / "boards").of(only(files), 0)) == len(examples)
     assert (tmp_path / "boards" / f"{ID}.npz").stat().st_mtime_ns == kept
     store.put(ID, Label(incident_id=ID, by="bob", nothing_wrong=True))
-    assert not any(example.guilty.any() for example in boards.of(only(files), 0)), "another label, another board"
+    assert not any(example.guilty.any() for example in boards.of(only(files), 0)), "another label, the same board"
+    assert (tmp_path / "boards" / f"{ID}.npz").stat().st_mtime_ns == kept
+    store.put(ID, Label(incident_id=ID, by="bob", services=("elsewhere",)))
+    assert all(example.lost for example in boards.of(only(files), 0))
