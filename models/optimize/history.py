@@ -68,6 +68,16 @@ class ServiceHistory:
         last = frame.ffill().iloc[-1].dropna()
         return float(last.median()) if len(last) and last.median() > 0 else None
 
+    def implied(self, used: Role, share: Role) -> float | None:
+        """What one instance is allotted today, where its use is recorded both as an amount and as a share of it."""
+        if used not in self.frames or share not in self.frames:
+            return None
+        amount, part = self.frames[used].align(self.frames[share], join="inner")
+        known = part.to_numpy(dtype=float) > 0
+        ratios = amount.to_numpy(dtype=float)[known] / part.to_numpy(dtype=float)[known]
+        ratios = ratios[ratios > 0]
+        return float(np.median(ratios)) if len(ratios) else None
+
 
 def histories(metrics: Metrics) -> tuple[ServiceHistory, ...]:
     """Every service that has at least one series with a role, in alphabetical order."""

@@ -100,7 +100,7 @@ def _need(
         busiest=pd.Timestamp(by_hour.index[int(by_hour.to_numpy().argmax())]),
         hours=covered_hours(share),
         average=float(share.mean()),
-        allotted=history.allotted(roles[2]),
+        allotted=history.allotted(roles[2]) or history.implied(roles[1], roles[0]),
         metric=name,
         full_hours=int((by_hour >= (CPU_FULL if resource == "cpu" else MEMORY_FULL)).sum()),
         growth=_growth(peaks),
@@ -128,10 +128,12 @@ def _is_generous(history: ServiceHistory, needs: list[Need]) -> bool:
     replicas = _replicas(history)
     if replicas is not None and _is_spread(history):
         return _then(replicas, max(need.needed for need in needs)) <= WORTH_SHRINKING * replicas
-    return any(need.needed <= WORTH_SHRINKING and _is_worth(need) for need in needs)
+    return any(_is_worth(need) for need in needs)
 
 
 def _is_worth(need: Need) -> bool:
+    if need.needed > WORTH_SHRINKING:
+        return False
     if need.allotted is None:
         return True
     least = LEAST_CORES if need.resource == "cpu" else LEAST_MIB
@@ -157,26 +159,27 @@ def _shrink(history: ServiceHistory, needs: list[Need], hours: float) -> Opportu
     days = min(len(need.peaks) for need in needs)
     replicas = _replicas(history)
     across = _is_spread(history)
+    cut = needs if across else [need for need in needs if _is_worth(need)]
 
     def resized(peaks: Sequence[Floats]) -> Target:
-        others = _with_peaks(needs, peaks)
+        others = _with_peaks(cut, peaks)
         if across and replicas is not None:
             then = min(_then(replicas, max(need.needed for need in others)), math.ceil(replicas))
             return Target(replicas=(replicas, then), instances=replicas, **_sizes(others, of_today=True))
         return Target(instances=replicas, **_sizes(others))
 
-    target = resized([need.peaks for need in needs])
-    fits = sum(all(n.peaks[d] <= _left(n, target, replicas) for n in needs) for d in range(days))
+    target = resized([need.peaks for need in cut])
+    fits = sum(all(n.peaks[d] <= _left(n, target, replicas) for n in cut) for d in range(days))
     return Opportunity(
         service=history.service,
         kind=OpportunityKind.oversized,
-        action=shrink_action(history.service, target, needs),
+        action=shrink_action(history.service, target, cut),
         facts=tuple(fact(history.service, need) for need in needs),
         confidence=succession(fits, days),
         blocks=(fits, days),
         risk=shrink_risk(hours, days),
         target=target,
-        peaks=tuple(need.peaks for need in needs),
+        peaks=tuple(need.peaks for need in cut),
         resized=resized,
         days=days,
         unknown=unknown(history, needs, hours),

@@ -37,11 +37,12 @@ def _told(target: Target) -> str:
 
 
 def fact(service: str, need: Need) -> Fact:
+    days = f"{len(need.peaks)} day{'s' if len(need.peaks) != 1 else ''}"
     what = "95th percentile" if need.resource == "cpu" else "highest value"
     grows = f", and the peak gains {need.growth:.0%} a month" if need.growth else ""
     text = (
         f"{need.resource} of {service} is {need.average:.0%} used on average and {need.peaks.max():.0%} in the busiest "
-        f"hour ({need.busiest:%Y-%m-%d %H:%M} UTC, {what}), over {need.hours:.0f} h on {len(need.peaks)} days{grows}"
+        f"hour ({need.busiest:%Y-%m-%d %H:%M} UTC, {what}), over {need.hours:.0f} h on {days}{grows}"
     )
     detail = {"metric": need.metric, "average": need.average, "daily_peaks": [round(float(p), 4) for p in need.peaks],
               "busiest_hour": need.busiest.isoformat(), "allotted": need.allotted, "hours": need.hours,

@@ -94,6 +94,19 @@ def test_fractions_percentages_and_counters_say_the_same(recording):
     assert third.facts[0].detail["daily_peaks"] == pytest.approx(one.facts[0].detail["daily_peaks"], abs=0.002)
 
 
+def test_an_amount_and_its_share_tell_what_is_allotted(recording):
+    recorded = recording(3)
+    recorded.add("s", "CpuUsage(m)", 100 * recorded.wave + 10).add("s", "CpuUsageRate(%)", 10 * recorded.wave + 1)
+    (only,) = found(recorded).found
+    assert only.target.cpu_cores == (pytest.approx(1.0), pytest.approx(0.2))
+
+
+def test_only_what_is_far_too_much_is_cut(recording):
+    (only,) = found(search(recording(8), memory=2800.0)).found  # memory needs 85 % of what it has
+    assert only.target.memory_mib is None
+    assert "memory" not in only.action
+
+
 def test_growth_is_left_room_for(recording):
     flat, growing = recording(14), recording(14)
     rising = np.linspace(1.0, 2.0, len(flat.clock))
