@@ -97,8 +97,13 @@ def complaint_of(context: ChangeContext) -> Complaint:
 
 
 def text_of(symptom: Symptom) -> str:
-    """The words of a symptom: a metric's are in its name, its text only says how it moved."""
-    return symptom.name if symptom.kind == "metric" else f"{symptom.name} {symptom.text}"
+    """The words of a symptom: a metric's are in its name, its text only says how it moved.
+
+    A log's are in its text: its name says that it is a log, and not that logging is what is wrong.
+    """
+    if symptom.kind == "metric":
+        return symptom.name
+    return symptom.text if symptom.kind == "log" else f"{symptom.name} {symptom.text}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import pytest
 from data.domain import Alert, Change, ChangeKind
 from data.topology import ServiceGraph
 from models.changes import ChangeContext, ChangeRanking, Symptom, rank_changes
+from models.changes.affinity import text_of
+from models.changes.mechanisms import strengths
 
 FIRED = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 POOL = "-max_connections: 40\n+max_connections: 4"
@@ -298,3 +300,9 @@ def test_a_huge_generated_diff_is_read_in_reasonable_time() -> None:
     started = time.perf_counter()
     rank_changes([commit("generated", 10, diff=diff)], context())
     assert time.perf_counter() - started < 20
+
+
+def test_that_a_symptom_is_a_log_does_not_speak_of_logging() -> None:
+    seen = Symptom("cart", "log", "missing log lines", "order placed", 5.0)
+    assert strengths([(text_of(seen), 1.0)]).get("logging", 0.0) == 0.0
+    assert strengths([("the logger blocks on a full log file", 1.0)])["logging"] > 0.0
