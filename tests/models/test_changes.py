@@ -305,4 +305,4 @@ def test_a_huge_generated_diff_is_read_in_reasonable_time() -> None:
 def test_that_a_symptom_is_a_log_does_not_speak_of_logging() -> None:
     seen = Symptom("cart", "log", "missing log lines", "order placed", 5.0)
     assert strengths([(text_of(seen), 1.0)]).get("logging", 0.0) == 0.0
-    assert strengths([("the logger blocks on a full log file", 1.0)])["logging"] > 0.0
+    assert strengths([(f"{seen.name} {seen.text}", 1.0)])["logging"] > 0.0  # as it would with its name
