@@ -19,6 +19,7 @@ from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
+from models.rankers.state import Champion
 from models.ranking import Ranking, averaged, rank_services
 from models.recent import recent_changes
 from models.sentences import MetricBlock
@@ -34,21 +35,24 @@ WINDOW = timedelta(minutes=10)
 WINDOW_SAMPLES = 3
 
 
-def investigate(alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = None) -> Diagnosis:
+def investigate(
+    alert: Alert, telemetry: Telemetry, *, as_of: datetime | None = None, model: Champion | None = None
+) -> Diagnosis:
     """What most likely caused ``alert``, how sure that is, and what could not be seen.
 
     Args:
         as_of: nothing later is used; None means the last instant in the telemetry.
+        model: the ranker and its confidence; None for the one that ships.
     """
     as_of = as_of or last_instant(alert, telemetry)
     seen = telemetry.before(as_of)
     graph, views, unseen = look_around(alert, seen, as_of)
-    rankings = rankings_of(alert, graph, views, unseen)
+    rankings = rankings_of(alert, graph, views, unseen, model)
     ranking = averaged(rankings, [view.onset.probability for view in views])
     view = most_telling(views, rankings, ranking)
     period, blocks = view.period, view.blocks
     findings, symptomatic = view.findings, view.symptoms
-    context = change_context(alert, seen, graph, views, view, ranking, unseen)
+    context = change_context(alert, seen, graph, views, view, ranking, unseen, model)
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
@@ -80,6 +84,7 @@ def change_context(
     view: View,
     ranking: Ranking,
     unseen: Sequence[str],
+    model: Champion | None = None,
 ) -> ChangeContext:
     """What the changes of ``seen`` are judged against; ``view`` is the most telling of ``views``."""
     leaders = list(ranking.probabilities)[:20]
@@ -89,7 +94,7 @@ def change_context(
     ]
     symptoms = symptoms_from(leaders, view.blocks, view.symptoms, view.period, beside)
     beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
-    places = places_of_trouble(alert, graph, views, unseen) if seen.changes else {}
+    places = places_of_trouble(alert, graph, views, unseen, model) if seen.changes else {}
     return ChangeContext(alert, view.onset.at, places, graph, symptoms, beginnings, services_reporting(seen))
 
 
@@ -137,21 +142,25 @@ def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[Service
     return graph, views, blind_spots(alert, seen, views[0].period)
 
 
-def rankings_of(alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str]) -> list[Ranking]:
+def rankings_of(
+    alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str], model: Champion | None = None
+) -> list[Ranking]:
     """The services ranked from each view."""
     return [
-        rank_services(alert, graph, v.blocks, v.findings, blind_spots=len(unseen), period=v.period, seen=v.seen)
+        rank_services(
+            alert, graph, v.blocks, v.findings, blind_spots=len(unseen), period=v.period, seen=v.seen, model=model
+        )
         for v in views
     ]
 
 
 def places_of_trouble(
-    alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str]
+    alert: Alert, graph: ServiceGraph, views: Sequence[View], unseen: Sequence[str], model: Champion | None = None
 ) -> Mapping[str, float]:
     """How probably each service is the cause by what was seen alone, for judging changes: their times would else
     count twice, once for the service and once for the change."""
     plain = [replace(view, findings=view.symptoms) for view in views]
-    return averaged(rankings_of(alert, graph, plain, unseen), [v.onset.probability for v in views]).probabilities
+    return averaged(rankings_of(alert, graph, plain, unseen, model), [v.onset.probability for v in views]).probabilities
 
 
 def look(

@@ -20,11 +20,12 @@ from data.database import connect, migrate
 from data.registry import Entry, Registry
 from data.settings import Settings, load_settings
 from data.store import Store
-from models.rankers.state import CHAMPION, dump
+from models.rankers.state import dump
 from pipelines import tracking
 from pipelines.casefile import CaseFiles
 from pipelines.feedback import Boards, labelled_cases
 from pipelines.live import calibration_gap, reason_to_retrain
+from pipelines.registered import registry_of
 from pipelines.trial import Recipe, trial
 
 BY = "retraining"
@@ -46,7 +47,7 @@ class Learning:
         engine = connect(settings.store_url)
         migrate(engine)
         store = Store(engine)
-        registry = Registry(settings.state_dir / "models", CHAMPION, engine, tracking.mirror(settings))
+        registry = registry_of(settings, engine)
         recipe = Recipe(settings.retrain_made, settings.retrain_made, prepared=settings.retrain_prepared)
         return cls(CaseFiles(store, settings.state_dir / "incidents"), registry, settings, recipe)
 

@@ -5,6 +5,7 @@ What a step makes is stored, not passed along: the next step, a web page and a l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from data.proposal import Proposal
 from data.settings import Settings
 from data.sources.bundle import read_telemetry, write_bundle
 from data.store import Store
+from models.rankers.state import Champion
 from models.traces import join_spans
 from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
@@ -34,7 +36,8 @@ from remediation.synthesize import Synthesizer
 class IncidentSteps:
     """The steps, and what they work with. Satisfies :class:`pipelines.respond.Steps`.
 
-    A step that returns False has handed the incident to a person.
+    A step that returns False has handed the incident to a person. ``champion`` gives the ranker in use, None for the
+    one that ships.
     """
 
     settings: Settings
@@ -42,6 +45,7 @@ class IncidentSteps:
     sites: Sites
     policy: Policy
     synthesizer: Synthesizer = field(default_factory=Synthesizer)
+    champion: Callable[[], Champion | None] = field(default=lambda: None)
 
     @property
     def store(self) -> Store:
@@ -83,7 +87,7 @@ class IncidentSteps:
         start = incident.alert.fired_at - timedelta(minutes=self.settings.lookback_minutes)
         over = incident.alert.fired_at - COME_BACK
         past = episodes(self.store, incident.environment, since=start, before=over)
-        diagnosis = investigate(incident.alert, calm(telemetry, past))
+        diagnosis = investigate(incident.alert, calm(telemetry, past), model=self.champion())
         graph = telemetry.graph.merged(join_spans(telemetry.spans, telemetry.services).graph)
         for artifact in (
             Topology.of(graph),

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
@@ -18,6 +18,7 @@ from dbos import error as dbos_error
 
 from data.database import connect_for_workflows
 from data.domain import Decision, Feedback, IncidentStatus, RejectReason, now
+from data.errors import ConfigError
 from data.settings import Settings
 from data.store import Store
 from pipelines.answers import Answers
@@ -40,11 +41,19 @@ class Worker:
     Use as a context manager; leaving it stops the threads and keeps unfinished flows for the next start.
     """
 
-    def __init__(self, settings: Settings, store: Store, steps: IncidentSteps, answers: Answers) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        steps: IncidentSteps,
+        answers: Answers,
+        learn: Callable[[], str] | None = None,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._steps = steps
         self._answers = answers
+        self._learn = learn
         self._stop = threading.Event()
 
     def __enter__(self) -> Worker:
@@ -61,7 +70,9 @@ class Worker:
         self._take_in = DBOS.workflow(name="take_in")(self._take_in_flow())
         self._respond = DBOS.workflow(name="respond")(self._respond_flow())
         self._conclude = DBOS.workflow(name="conclude")(self._conclude_flow())
+        self._retrain = DBOS.workflow(name="retrain")(self._retrain_flow())
         DBOS.launch()
+        self._schedule()
         self._stop.clear()
         threading.Thread(target=self._sweep_regularly, name="sweep", daemon=True).start()
         return self
@@ -117,6 +128,20 @@ class Worker:
     def step(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return DBOS.run_step({"name": function.__name__}, function, *args, **kwargs)
 
+    def _schedule(self) -> None:
+        """Look regularly whether to retrain, on the replica whose turn it is; the schedule outlives this process."""
+        cron = self._settings.retrain_cron
+        if cron is None or self._learn is None:
+            DBOS.delete_schedule("retrain")
+            return
+        try:
+            DBOS.apply_schedules([{"schedule_name": "retrain", "workflow_fn": self._retrain, "schedule": cron}])
+        except (dbos_error.DBOSException, ValueError) as error:
+            DBOS.destroy(destroy_registry=True)
+            raise ConfigError(
+                f"QAI_RETRAIN_CRON: {cron!r} is no cron expression such as 0 3 * * * ({error})"
+            ) from error
+
     def _sweep_regularly(self) -> None:
         while True:
             try:
@@ -149,6 +174,13 @@ class Worker:
             self._guarded(conclude, incident_id)
 
         return conclude_flow
+
+    def _retrain_flow(self) -> Callable[[datetime, object], None]:
+        def retrain_flow(_at: datetime, _context: object) -> None:
+            if self._learn is not None:
+                self.step(self._learn)
+
+        return retrain_flow
 
     def _guarded(self, flow: Callable[[str, IncidentSteps, Worker], None], incident_id: str) -> None:
         """Run a flow; one that fails is handed to a person rather than forgotten."""

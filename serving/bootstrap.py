@@ -6,6 +6,7 @@ import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from data.database import connect, migrate
@@ -16,7 +17,11 @@ from data.sources import Source
 from data.sources.bundle import BundleSource
 from data.store import Store
 from pipelines.answers import Answers
+from pipelines.apart import review_apart
 from pipelines.casefile import CaseFiles
+from pipelines.predict import Lookout, read_limits
+from pipelines.champion import ChampionInUse
+from pipelines.registered import registry_of
 from pipelines.sites import Site, Sites
 from pipelines.steps import IncidentSteps
 from pipelines.watch import Watch
@@ -54,9 +59,18 @@ def _running(settings: Settings) -> Iterator[Services]:
             sites=sites,
             policy=policy,
             synthesizer=synthesizer(settings),
+            champion=ChampionInUse(registry_of(settings, engine)),
         )
         answers = Answers(files=files, sites=sites, policy=policy)
-        with Worker(settings, store, steps, answers) as worker, _watching(settings, sites, store, worker):
+
+        def learn() -> str:
+            return review_apart(settings)
+
+        with (
+            Worker(settings, store, steps, answers, learn) as worker,
+            _watching(settings, sites, store, worker),
+            _predicting(settings, sites, store, worker),
+        ):
             yield Services(settings=settings, store=store, responder=worker)
     finally:
         engine.dispose()
@@ -118,6 +132,41 @@ def _watching(settings: Settings, sites: Sites, store: Store, worker: Worker) ->
     finally:
         stop.set()
         thread.join(settings.source_deadline_s)
+
+
+@contextmanager
+def _predicting(settings: Settings, sites: Sites, store: Store, worker: Worker) -> Iterator[None]:
+    """Look ahead in every environment that has sources meanwhile, if that is set."""
+    if settings.predict_s is None:
+        yield
+        return
+    limits = read_limits(settings.predict_limits) if settings.predict_limits else ()
+    environments = {None: sites.default, **sites.by_environment}
+    lookouts = [
+        Lookout(
+            sources=site.sources,
+            store=store,
+            handle=worker.handle,
+            environment=name,
+            limits=limits,
+            every_s=settings.predict_s,
+            deadline_s=settings.source_deadline_s,
+            horizon=timedelta(minutes=settings.predict_horizon_minutes),
+            history=timedelta(hours=settings.predict_history_hours),
+        )
+        for name, site in environments.items()
+        if site.sources
+    ]
+    stop = threading.Event()
+    threads = [threading.Thread(target=lookout.run, args=(stop,), name="predict", daemon=True) for lookout in lookouts]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(settings.source_deadline_s)
 
 
 def _bundle(settings: Settings) -> list[Source]:
