@@ -138,7 +138,7 @@ def test_nobody_deciding_in_time_withdraws_the_pull_request(settings: Settings, 
         store = nexus.services.store
         until(lambda: store.latest(incident.id, PullRequest).state is PullRequestState.closed)
         assert nexus.incident().status is IncidentStatus.escalated
-        assert "nobody decided in time" in nexus.timeline()[-1]
+        until(lambda: any("nobody decided in time" in line for line in nexus.timeline()))
 
 
 @pytest.mark.parametrize("missing", ["repository", "bundle"])
