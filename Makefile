@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-rca bench-detect bench-peers lock clean
+.PHONY: help run test lint bench bench-rca bench-detect bench-peers lock clean repro mlflow
 
 help:
 	@echo "make run    install into .venv, start, and show an incident being handled"
@@ -14,6 +14,8 @@ help:
 	@echo "make bench-rca DATA='DIR ...': rank every data set found there beside everybody else"
 	@echo "make bench-detect DATA='DIR ...': find anomalies in every labelled series set found there"
 	@echo "make bench-peers  install published methods for bench-rca to compare with"
+	@echo "make repro  train and compare rankers again, as dvc.yaml says"
+	@echo "make mlflow look at every retraining side by side"
 	@echo "make lock   resolve the dependencies again and write requirements/*.lock"
 
 run: $(VENV)/.run-installed
@@ -36,6 +38,12 @@ bench bench-rca: $(VENV)/.test-installed
 
 bench-peers: $(VENV)/.test-installed
 	@$(BIN)/qai-sre bench install-peers
+
+repro: $(VENV)/.test-installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" DVC_NO_ANALYTICS=1 $(BIN)/dvc repro $(ARGS)
+
+mlflow: $(VENV)/.test-installed
+	@$(BIN)/python -m pipelines.tracking $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("QAI SRE needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else 0'

@@ -11,22 +11,30 @@ that show no sign at all are not believed in the first place.
 
 from __future__ import annotations
 
+import json
+import sys
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from data.errors import InputError
 from data.telemetry import Floats
+from models.calibration import reliability
 from models.confidence import Confidence
 from models.metrics import Interval, bootstrap
 from models.rankers.board import MODALITIES
-from models.rankers.held import Answered, answered, hits
+from models.rankers.held import Answered, answered, hits, macro
 from models.rankers.packed import Packed
+from models.rankers.state import dump, read
 from models.rankers.table import NAMES, supported
-from pipelines.calibrate import leader
+from pipelines.calibrate import calibrate, leader
+from pipelines.train import read_answers
 
 NEW, OLD = "new", "old"
 # A chance of one in twenty to promote what is not better, and to refuse, by any of the slices, what has not fallen.
@@ -190,3 +198,36 @@ def _sentence(one: Slice) -> str:
     low, high = one.gain.low, one.gain.high
     return (f"{one.name}: {one.what} {one.champion:.2f} -> {one.challenger:.2f}, gain {one.gain.value:+.3f} "
             f"({low:+.3f} to {high:+.3f}), {one.incidents} incidents")  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Of the families that were trained, the best out of system becomes a champion with its confidence fitted.
+
+    python -m pipelines.promote --trained DIR --out DIR
+
+    ``--trained`` holds a folder for each family (``pipelines.train``). Writes ``champion.json``, and for DVC to show
+    ``metrics.json`` and ``reliability.csv``. What ships changes only when somebody copies it to ``models/``.
+    """
+    parser = ArgumentParser(prog="python -m pipelines.promote", description="Make a champion of what was trained.")
+    parser.add_argument("--trained", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    families = {path.parent.name: read_answers(path) for path in sorted(options.trained.glob("*/held_back.npz"))}
+    if not families:
+        raise InputError("holds no family; run pipelines.train first", field=str(options.trained))
+    best = max(families, key=lambda name: macro(families[name]))
+    kind, ranker, _, card = read(options.trained / best / "ranker.json")
+    answers = {name: many for name, many in families[best].items() if any(a.told for a in many)}
+    confidence, held_back = calibrate(answers)
+    digest = dump(options.out / "champion.json", kind, ranker, confidence, {**card, "calibration": held_back})
+    told = [a for many in answers.values() for a in many if a.told]
+    rows = reliability([leader(a, confidence) for a in told], hits(told))
+    lines = ["confidence,accuracy,incidents", *(f"{r.confidence:.3f},{r.accuracy:.3f},{r.count}" for r in rows)]
+    (options.out / "reliability.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    figures = {"champion": best, "digest": digest, "calibration": held_back,
+               "out_of_system": {name: round(macro(many), 3) for name, many in families.items()}}  # fmt: skip
+    (options.out / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
