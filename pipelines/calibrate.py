@@ -4,8 +4,8 @@
 
 takes the answers that ``pipelines.train`` kept about systems it had held back, fits the numbers of
 :class:`~models.confidence.Confidence` on those of all systems but one and judges them on that one, for each in turn;
-then fits them on all and writes the ranker with them as the champion. Every system weighs the same, however many
-incidents it has.
+then fits them on all and writes the ranker with them as the champion. Every recorded system weighs the same, however
+many incidents it has; made incidents are judged by what the others taught and teach nothing.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ def calibrate(systems: Mapping[str, Sequence[Answered]]) -> tuple[Confidence, di
     """
     if len(systems) < 2:
         raise InputError("need at least two systems, to hold one back", field="DATA")
-    sums = {name: _Stacked.of(answers) for name, answers in systems.items()}
+    # Made incidents are harder than people's on purpose: learned from, they make us too modest where it matters.
+    taught = {n: _Stacked.of(answers) for n, answers in systems.items() if n != MADE or len(systems) < 3}
     cap = most(systems)
-    held_back = {out: judge(systems[out], _fitted([s for n, s in sums.items() if n != out], cap)) for out in systems}
-    return _fitted(list(sums.values()), cap), held_back
+    held_back = {out: judge(systems[out], _fitted([s for n, s in taught.items() if n != out], cap)) for out in systems}
+    return _fitted(list(taught.values()), cap), held_back
 
 
 def most(systems: Mapping[str, Sequence[Answered]]) -> float:

@@ -28,10 +28,11 @@ from models.unseen import modalities
 from pipelines.investigate import last_instant, look_around
 
 ROOT = Path(__file__).resolve().parent.parent
-# What decides a board. Rankers are not in the list: another ranker learns from the same boards.
-CODE = ("data/datasets", "data/telemetry.py", "data/topology.py", "models", "pipelines/investigate.py",
-        "pipelines/prepare.py")  # fmt: skip
-NOT_CODE = ("models/rankers", "models/changes", "models/ranking.py", "models/confidence.py", "models/calibration.py")
+# What decides a board; folders count with their modules, not with folders inside. Rankers are not in the list: another
+# ranker learns from the same boards.
+CODE = ("data/datasets", "data/datasets/synthetic", "models", "models/logs", "data/telemetry.py", "data/topology.py",
+        "models/rankers/board.py", "pipelines/investigate.py", "pipelines/prepare.py")  # fmt: skip
+NOT_CODE = ("ranking.py", "confidence.py", "calibration.py", "evidence.py", "metrics.py", "baselines.py", "catalog.py")
 # What may be learned from: the licence of each, as its own files state it. Other sets are for benchmarks alone.
 LICENCES = {
     "bundles": "Apache-2.0",
@@ -66,11 +67,9 @@ class Source:
     def digest(self) -> str:
         """Of the code that makes the boards, and of what is asked for."""
         made_of = hashlib.sha256(repr((self.system, self.where, self.seed, self.dropped, self.sizes)).encode())
-        files = (p for name in CODE for p in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py")))
-        for path in sorted(files):
-            name = path.relative_to(ROOT).as_posix()
-            if name == "models/rankers/board.py" or not name.startswith(NOT_CODE):
-                made_of.update(path.read_bytes())
+        paths = (p for name in CODE for p in ([ROOT / name] if name.endswith(".py") else (ROOT / name).glob("*.py")))
+        for path in sorted(p for p in paths if p.name not in NOT_CODE):
+            made_of.update(path.read_bytes())
         return made_of.hexdigest()
 
 

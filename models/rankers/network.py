@@ -14,6 +14,7 @@ import numpy as np
 
 from data.errors import ModelError
 from data.telemetry import Floats
+from models.rankers.boosted import START_SCALE
 from models.rankers.packed import Packed
 from models.rankers.table import NAMES, Table
 
@@ -22,9 +23,14 @@ BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """``weights`` and ``biases``: the input layer's, those of each round of messages, the output's."""
+    """``weights`` and ``biases``: the input layer's, those of each round of messages, the output's.
+
+    A correction moves a score by no more than ``bound``: where a system is unlike any that was learned from, the prior
+    still has the last word.
+    """
 
     scale: float
+    bound: float
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
 
@@ -54,21 +60,34 @@ class Network:
             everyone = np.repeat(np.maximum.reduceat(hidden, table.starts), sizes, axis=0)
             heard = np.hstack([hidden, callers, callees, everyone])
             hidden = hidden + np.maximum(heard @ weight + bias, 0.0)
-        return np.asarray((hidden @ self.weights[-1] + self.biases[-1])[:, 0])
+        free = (hidden @ self.weights[-1] + self.biases[-1])[:, 0]
+        return np.asarray(self.bound * np.tanh(free / self.bound))
 
     def arrays(self) -> dict[str, Any]:
         layers = {f"weight_{i}": w for i, w in enumerate(self.weights)}
-        return {"scale": np.array(self.scale), **layers, **{f"bias_{i}": b for i, b in enumerate(self.biases)}}
+        return {
+            "scale": np.array(self.scale),
+            "bound": np.array(self.bound),
+            **layers,
+            **{f"bias_{i}": b for i, b in enumerate(self.biases)},
+        }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Any]) -> Network:
         count = sum(name.startswith("weight_") for name in arrays)
         layers = [[np.asarray(arrays[f"{what}_{i}"], dtype=float) for i in range(count)] for what in ("weight", "bias")]
-        return cls(float(arrays["scale"]), tuple(layers[0]), tuple(layers[1]))
+        return cls(float(arrays["scale"]), float(arrays["bound"]), tuple(layers[0]), tuple(layers[1]))
 
 
 def fit(
-    data: Packed, *, width: int = 24, rounds: int = 1, epochs: int = 25, rate: float = 3e-3, seed: int = 0
+    data: Packed,
+    *,
+    width: int = 24,
+    rounds: int = 1,
+    epochs: int = 25,
+    rate: float = 3e-3,
+    bound: float = 3.0,
+    seed: int = 0,
 ) -> Network:
     """Trained on the listwise loss with dropout and weight decay; the same on the same machine and torch.
 
@@ -87,15 +106,15 @@ def fit(
               torch.nn.Linear(width, 1)]  # fmt: skip
     torch.nn.init.zeros_(layers[-1].weight)
     torch.nn.init.zeros_(layers[-1].bias)
-    scale = torch.nn.Parameter(torch.tensor(4.0))
-    parameters = [scale, *(p for layer in layers for p in layer.parameters())]
+    parameters = [p for layer in layers for p in layer.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-2)
     steps = epochs * (1 + len(data) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     chance = data.weight / data.weight.sum()
     for _ in range(steps):
         batch = _Batch.of(torch, data, rng.choice(len(data), size=min(BATCH, len(data)), p=chance))
-        scores = scale * batch.prior + _forward(torch, layers, batch, dropout=0.2)
+        free = _forward(torch, layers, batch, dropout=0.2)
+        scores = START_SCALE * batch.prior + bound * torch.tanh(free / bound)
         loss = batch.surprise(torch, scores)
         optimizer.zero_grad()
         loss.backward()
@@ -104,7 +123,7 @@ def fit(
     kept = [
         (layer.weight.detach().numpy().T.astype(float), layer.bias.detach().numpy().astype(float)) for layer in layers
     ]
-    return Network(float(scale.detach()), tuple(w for w, _ in kept), tuple(b for _, b in kept))
+    return Network(START_SCALE, bound, tuple(w for w, _ in kept), tuple(b for _, b in kept))
 
 
 @dataclass(frozen=True)

@@ -131,11 +131,12 @@ def _place(board: Board, score: Floats) -> Floats:
     reached = np.isfinite(distance)
     alerting = np.arange(n) == board.alerting
     moved = np.isfinite(board.first)
+    walk = _walk(board, score) * n
     columns = [
         above,
         below,
         score - np.maximum(above, below),
-        _walk(board, score) * n / (_walk(board, score) * n + 1.0),
+        walk / (walk + 1.0),
         1.0 / (1.0 + distance),
         reached & ~alerting,
         known & ~reached,
