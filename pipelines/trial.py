@@ -33,8 +33,6 @@ from pipelines.feedback import Boards, LabelledCase
 from pipelines.prepare import MADE, SIZES, Source, prepare
 from pipelines.promote import Answers, Judgement, judge
 
-# The champion's confidence is kept unless another is better by this much squared error on systems left out.
-BETTER = 0.005
 LIMITS = (
     "Learned from a few labels of one organisation: it corrects the ranker that ships and does not replace it. "
     "It knows no names, so it cannot learn that one service fails more often than others."
@@ -108,7 +106,7 @@ def trial(boards: Boards, registry: Registry, cases: Sequence[LabelledCase], rec
     theirs = out_of_fold(kind, shipped, data, lessons.known_to(champion), recipe)
     ours = out_of_fold(kind, shipped, data, everything, recipe)
     kind, ranker = correct(kind, shipped, data, ridge=recipe.ridge)
-    confidence = confidence_for(answered(data, ours), sure)
+    confidence = confidence_for(answered(data, ours), answered(data, theirs), sure)
     new = lessons.labelled[data.group]
     judgement = judge(
         data.only(lessons.labelled),
@@ -178,15 +176,26 @@ def out_of_fold(kind: str, ranker: Ranker, data: Packed, taught: npt.NDArray[np.
     return scores
 
 
-def confidence_for(systems: Mapping[str, list[Answered]], now: Confidence) -> Confidence:
-    """``now``, unless numbers fitted on the answers do better on systems they were not fitted on."""
-    told = {name: answers for name, answers in systems.items() if any(a.told for a in answers)}
+def confidence_for(
+    ours: Mapping[str, list[Answered]], theirs: Mapping[str, list[Answered]], now: Confidence
+) -> Confidence:
+    """The confidence that costs no system much of its calibration: of the champion's, one fitted on the challenger's
+    out-of-fold answers, and one fitted on those about made incidents alone.
+
+    A correction moves the scores that the champion's numbers were fitted on; but numbers that fit one hard system, too,
+    are not sure enough elsewhere. The highest probability stays: it is that of all incidents ever tried.
+
+    Args:
+        ours, theirs: out-of-fold answers of challenger and champion, by system.
+    """
+    told = {name: answers for name, answers in ours.items() if any(a.told for a in answers)}
     if len(told) < 2:
         return now
-    fitted, left_out = calibrate.calibrate(told)
-    theirs = np.mean([figures["brier"] for figures in left_out.values()])
-    ours = np.mean([calibrate.judge(answers, now)["brier"] for answers in told.values()])
-    return replace(fitted, most=max(fitted.most, now.most)) if theirs < ours - BETTER else now
+    halves = {str(half): [a for a in told.get(MADE, ()) if a.case % 2 == half] for half in (0, 1)}
+    fits = [data for data in (told, halves) if all(any(a.told for a in many) for many in data.values())]
+    choices = [now, *(replace(calibrate.calibrate(data)[0], most=now.most) for data in fits)]
+    before = {name: calibrate.judge(theirs[name], now)["brier"] for name in told}
+    return max(choices, key=lambda c: min(before[n] - calibrate.judge(many, c)["brier"] for n, many in told.items()))
 
 
 def _reliability(answers: list[Answered], confidence: Confidence) -> list[dict[str, float]]:

@@ -14,6 +14,7 @@ from data.settings import Settings
 from data.store import Store
 from models.rankers.prior import Prior
 from models.rankers.state import CHAMPION, champion, dump
+from pipelines.apart import review_apart
 from pipelines.casefile import CaseFiles
 from pipelines.feedback import labelled_cases
 from pipelines.live import calibration_gap, drift, reason_to_retrain
@@ -87,6 +88,15 @@ def test_enough_new_labels_are_reason_and_the_known_are_not(learning: Learning, 
     dump(path, "prior", Prior(2.0), champion().confidence, {})
     registry.register(path, by="test", about={"incidents": [case.incident.id for case in cases]})
     assert reason_to_retrain(files, registry, cases, None, enough=5) is None
+
+
+def test_the_schedule_works_in_a_process_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, state_dir=tmp_path / "state", retrain_after=7)  # type: ignore[call-arg]
+    assert review_apart(settings).startswith("nothing: no reason to retrain: fewer than 7 incidents")
+    assert (tmp_path / "state" / "qai.sqlite").exists()
+    (tmp_path / "state" / "models").mkdir()
+    (tmp_path / "state" / "models" / "registry.json").write_text("{")
+    assert "is damaged" in review_apart(settings)
 
 
 def test_incidents_that_look_different_are_drift(store: Store, alert: Alert) -> None:
