@@ -25,7 +25,7 @@ from data.labels import STRONG, WEIGHT, Label, Origin
 from data.sources.bundle import read_telemetry
 from data.store import Store
 from models.rankers.examples import Example, digest_of, load, save
-from pipelines.calm import calm, episodes
+from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
 from pipelines.prepare import Source, examples_of
 
@@ -233,7 +233,7 @@ class Boards:
             return []
         incident = case.incident
         fired_at = incident.alert.fired_at
-        past = episodes(self.files.store, incident.environment, since=fired_at - HISTORY, before=fired_at)
+        past = episodes(self.files.store, incident.environment, since=fired_at - HISTORY, before=fired_at - COME_BACK)
         telemetry = calm(read_telemetry(case.snapshot), past)
         return examples_of(Case(incident.id, case.system, incident.alert, telemetry, lambda: Truth(())), 0, 0)
 
