@@ -60,6 +60,10 @@ class Settings(BaseSettings):
 
     lab: Path | None = Field(default=None, description="Folder of a lab to handle incidents of, environment `lab`.")
     watch_s: float | None = Field(default=None, gt=0, description="Look at the lab for trouble this often.")
+    predict_s: float | None = Field(default=None, gt=0, description="Look ahead for coming breaches this often.")
+    predict_limits: Path | None = Field(default=None, description="YAML file of limits to look ahead for.")
+    predict_horizon_minutes: float = Field(default=120.0, gt=0, description="How far to look ahead by default.")
+    predict_history_hours: float = Field(default=48.0, gt=0, description="How much of the past to look ahead from.")
 
     gemini_api_key: Secret = Field(
         default=None,
@@ -89,6 +93,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='US dollars for a million tokens asked and answered, by model, as JSON: {"model": [0.1, 0.4]}.',
     )
+
+    scoring_url: str | None = Field(default=None, description="Where a scoring service answers; default is in process.")
+    scoring_token: Secret = Field(default=None, description="Bearer token that the scoring service wants and is sent.")
+    scoring_limit_bytes: int = Field(default=67_108_864, ge=1024, description="Larger scoring requests are refused.")
 
     retrain_cron: str | None = Field(default=None, description="When to look whether to retrain: `0 3 * * *`.")
     retrain_after: int = Field(default=20, ge=1, description="So many newly labelled incidents are reason to retrain.")

@@ -11,14 +11,14 @@ from datetime import timedelta
 
 from data import audit
 from data.brake import Brake
-from data.domain import Decision, Diagnosis, IncidentStatus, Outcome, PullRequest, PullRequestState, now
+from data.domain import Alert, Decision, Diagnosis, IncidentStatus, Outcome, PullRequest, PullRequestState, now
 from data.errors import ActionError, PolicyError, ProposalError, StoppedError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
 from data.settings import Settings
 from data.sources.bundle import read_telemetry, write_bundle
 from data.store import Store
-from models.rankers.state import Champion
+from data.telemetry import Telemetry
 from models.traces import join_spans
 from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
@@ -36,8 +36,8 @@ from remediation.synthesize import Synthesizer
 class IncidentSteps:
     """The steps, and what they work with. Satisfies :class:`pipelines.respond.Steps`.
 
-    A step that returns False has handed the incident to a person. ``champion`` gives the ranker in use, None for the
-    one that ships.
+    A step that returns False has handed the incident to a person. ``investigator`` makes the diagnosis, here or in
+    another process.
     """
 
     settings: Settings
@@ -45,7 +45,7 @@ class IncidentSteps:
     sites: Sites
     policy: Policy
     synthesizer: Synthesizer = field(default_factory=Synthesizer)
-    champion: Callable[[], Champion | None] = field(default=lambda: None)
+    investigator: Callable[[Alert, Telemetry], Diagnosis] = investigate
 
     @property
     def store(self) -> Store:
@@ -87,7 +87,7 @@ class IncidentSteps:
         start = incident.alert.fired_at - timedelta(minutes=self.settings.lookback_minutes)
         over = incident.alert.fired_at - COME_BACK
         past = episodes(self.store, incident.environment, since=start, before=over)
-        diagnosis = investigate(incident.alert, calm(telemetry, past), model=self.champion())
+        diagnosis = self.investigator(incident.alert, calm(telemetry, past))
         graph = telemetry.graph.merged(join_spans(telemetry.spans, telemetry.services).graph)
         for artifact in (
             Topology.of(graph),

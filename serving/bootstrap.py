@@ -19,8 +19,8 @@ from data.store import Store
 from pipelines.answers import Answers
 from pipelines.apart import review_apart
 from pipelines.casefile import CaseFiles
-from pipelines.predict import Lookout, read_limits
 from pipelines.champion import ChampionInUse
+from pipelines.predict import Lookout, read_limits
 from pipelines.registered import registry_of
 from pipelines.sites import Site, Sites
 from pipelines.steps import IncidentSteps
@@ -29,6 +29,7 @@ from pipelines.worker import Worker
 from remediation.forge import LocalForge
 from remediation.policy import DEFAULT_POLICY, Policy, load_policy
 from serving.drafters import synthesizer
+from serving.investigators import investigator
 from serving.services import Services
 
 LAB_ENVIRONMENT = "lab"
@@ -59,7 +60,7 @@ def _running(settings: Settings) -> Iterator[Services]:
             sites=sites,
             policy=policy,
             synthesizer=synthesizer(settings),
-            champion=ChampionInUse(registry_of(settings, engine)),
+            investigator=investigator(settings, ChampionInUse(registry_of(settings, engine))),
         )
         answers = Answers(files=files, sites=sites, policy=policy)
 
@@ -141,7 +142,7 @@ def _predicting(settings: Settings, sites: Sites, store: Store, worker: Worker) 
         yield
         return
     limits = read_limits(settings.predict_limits) if settings.predict_limits else ()
-    environments = {None: sites.default, **sites.by_environment}
+    environments: dict[str | None, Site] = {None: sites.default, **sites.by_environment}
     lookouts = [
         Lookout(
             sources=site.sources,

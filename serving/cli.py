@@ -17,6 +17,7 @@ EXIT_USAGE = 2
 _COMMANDS = {
     "run": "Start everything and handle the shipped incident in front of you.",
     "serve": "Start the control plane: webhooks, API, Nexus and the durable flow.",
+    "score": "Serve the models over HTTP, with batching.",
     "diagnose": "Rank root causes and guilty changes for recorded incidents.",
     "data": "Make incidents whose cause is known, to learn from.",
     "lab": "A small real shop to break: start it, load it, break it, heal it.",

@@ -52,12 +52,21 @@ def threshold_for(scores: Floats, rate: float, *, span: int = 1, trusted: bool =
         raise ValueError(f"the false-alarm rate must be above 0, not {rate}")
     if not len(scores):
         return Threshold(float("inf"), rate, True, "no history: no alarm can be calibrated")
-    value = _pareto(scores, rate, span) if trusted else _exponential(scores, rate, span)
-    # Where a history repeats itself exactly its scores hardly differ; what equals them is no alarm.
-    value = max(value, float(np.quantile(scores, TAIL_QUANTILE))) * (1 + 1e-6) + 1e-9
+    if not trusted:
+        return thresholds_for_each(scores[None], rate, span=span)[0]
+    value = _above(_pareto(scores, rate, span), float(np.quantile(scores, TAIL_QUANTILE)))
     expected = rate * len(scores)
-    extrapolated = expected < 1 or not trusted
-    return Threshold(value, rate, extrapolated, _told(expected, trusted))
+    return Threshold(value, rate, expected < 1, _told(expected, trusted))
+
+
+def thresholds_for_each(scores: Floats, rate: float, *, span: int = 1) -> list[Threshold]:
+    """The same for many histories of one length, (series, rows > 0), none of them known to be normal."""
+    quantiles = np.quantile(scores, [1 - 4 * UNTRUSTED_SHARE, 1 - UNTRUSTED_SHARE, TAIL_QUANTILE], axis=1).T
+    told = _told(rate * scores.shape[1], trusted=False)
+    return [
+        Threshold(_above(_exponential(row, middle, high, rate, span), tail), rate, True, told)
+        for row, (middle, high, tail) in zip(scores, quantiles.tolist(), strict=True)
+    ]
 
 
 def alarms(scores: Floats, threshold: Threshold) -> npt.NDArray[np.bool_]:
@@ -93,9 +102,12 @@ def _pareto(scores: Floats, rate: float, span: int) -> float:
     return float(level + scale / shape * (often**shape - 1))
 
 
-def _exponential(scores: Floats, rate: float, span: int) -> float:
-    high = float(np.quantile(scores, 1 - UNTRUSTED_SHARE))
-    middle = float(np.quantile(scores, 1 - 4 * UNTRUSTED_SHARE))
+def _above(value: float, tail: float) -> float:
+    # Where a history repeats itself exactly its scores hardly differ; what equals them is no alarm.
+    return max(value, tail) * (1 + 1e-6) + 1e-9
+
+
+def _exponential(scores: Floats, middle: float, high: float, rate: float, span: int) -> float:
     scale = (high - middle) / np.log(4.0)
     episodes = max(len(peaks_above(scores, high, span)), 1) / len(scores)
     return float(high + scale * max(np.log(episodes / rate), 0.0))

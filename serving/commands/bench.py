@@ -13,6 +13,7 @@ import click
 
 from data.datasets import CATALOGUE, DEFAULT_DELAY_S
 from serving.commands.bench_logs import command as logs
+from serving.commands.bench_serve import command as serve
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -55,6 +56,7 @@ def command() -> None:
 
 
 command.add_command(logs)
+command.add_command(serve)
 
 
 @command.command("rca")
