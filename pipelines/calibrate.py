@@ -37,6 +37,10 @@ START = (2.5, 0.5, 0.5, 0.1)
 # Beside the data, a pull to START worth this many nats: a few dozen incidents cannot fix four numbers.
 PULL = 0.02
 WORST = 1e-4
+LIMITS = (
+    "Tried on the systems under calibration alone; few of them are recorded. Incidents with several causes, and "
+    "culprits without any telemetry, are rarely right. Confidence is too low on large systems with metrics alone."
+)
 # Below this the leader is wrong more than two times in three: better to say that it cannot be told.
 LEAST = 0.3
 
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     kind, ranker, _, card = read(options.trained / "ranker.json")
     systems = read_answers(options.trained / "held_back.npz")
     fitted, held_back = calibrate(systems)
-    card = {**card, "calibration": held_back}
+    card = {**card, "calibration": held_back, "limits": LIMITS}
     digest = dump(options.out, kind, ranker, fitted, card)
     sys.stdout.write(
         json.dumps({"digest": digest, "confidence": asdict(fitted), "held_back": held_back}, indent=2) + "\n"
@@ -87,7 +91,7 @@ def judge(answers: Sequence[Answered], confidence: Confidence) -> dict[str, floa
     spoken = sure >= confidence.least
     figures = {"accuracy": right.mean(), "mean_confidence": sure.mean(), "brier": brier(sure, right),
                "ece": expected_calibration_error(sure, right), "answered": spoken.mean(),
-               "accuracy_answered": right[spoken].mean() if spoken.any() else float("nan")}  # fmt: skip
+               "accuracy_answered": right[spoken].mean() if spoken.any() else 0.0}  # fmt: skip
     return {name: round(float(value), 3) for name, value in figures.items()}
 
 

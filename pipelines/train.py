@@ -86,6 +86,7 @@ def train(prepared: Path, out: Path, kinds: Sequence[str] = DEFAULT_KINDS) -> di
     ranker = fit(best.kind, data, **best.options)
     others = {name: systems[name] for name in systems if name not in LICENCES}
     report = {
+        "about": "Ranks the services that may have caused an incident. Numbers alone: no name, text or time is kept.",
         "kind": best.kind,
         "options": dict(best.options),
         "learned_from": {
