@@ -142,7 +142,7 @@ def _predicting(settings: Settings, sites: Sites, store: Store, worker: Worker) 
         yield
         return
     limits = read_limits(settings.predict_limits) if settings.predict_limits else ()
-    environments: dict[str | None, Site] = {None: sites.default, **sites.by_environment}
+    environments: list[tuple[str | None, Site]] = [(None, sites.default), *sites.by_environment.items()]
     lookouts = [
         Lookout(
             sources=site.sources,
@@ -155,7 +155,7 @@ def _predicting(settings: Settings, sites: Sites, store: Store, worker: Worker) 
             horizon=timedelta(minutes=settings.predict_horizon_minutes),
             history=timedelta(hours=settings.predict_history_hours),
         )
-        for name, site in environments.items()
+        for name, site in environments
         if site.sources
     ]
     stop = threading.Event()
