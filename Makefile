@@ -12,7 +12,7 @@ help:
 	@echo "make run    install into .venv, start, and show an incident being handled"
 	@echo "make test   install what tests need into .venv, then lint, type-check and test"
 	@echo "make bench-rca DATA='DIR ...': rank every data set found there beside everybody else"
-	@echo "make bench-detect DATA='DIR ...': find anomalies in every labelled series set found there"
+	@echo "make bench-detect DATA='DIR ...': measure detection, logs, severity and forecasts on the data found there"
 	@echo "make bench-peers  install published methods for bench-rca to compare with"
 	@echo "make repro  train and compare rankers again, as dvc.yaml says"
 	@echo "make mlflow look at every retraining side by side"

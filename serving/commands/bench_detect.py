@@ -10,6 +10,8 @@ import click
 
 from data.datasets.series import SERIES
 
+PARTS = ("series", "logs", "severity", "forecast")
+
 _HEADER = (
     f"{'':16}{'VUS-PR':>7} {'interval':>12} {'AUC-PR':>7} {'best F1':>8} "
     f"{'ours better by':>23} {'fit/s':>7} {'score/s':>8}"
@@ -26,15 +28,39 @@ _HEADER = (
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Learn from the first share of a record that has no normal part. Default: from the whole record.",
 )
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only these. Default: all.")
 @click.option("--all-peers", is_flag=True, help="Also the slow peers of the extra 'detectors'.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
-    folders: tuple[Path, ...], names: tuple[str, ...], train_share: float | None, all_peers: bool, as_json: bool
+    folders: tuple[Path, ...],
+    names: tuple[str, ...],
+    train_share: float | None,
+    parts: tuple[str, ...],
+    all_peers: bool,
+    as_json: bool,
 ) -> None:
-    """Score the labelled series found in DIR... and print VUS-PR, AUC-PR and the best F1 of every detector.
+    """Measure the trained models other than the rankers on labelled data found in DIR..., beside their peers.
 
-    DIR is an unpacked data set or a folder that holds its archive. What is not found is said and skipped.
+    Anomalies in series (VUS-PR, AUC-PR, best F1, NAB's score), templates of logs, severity of texts and rules, and
+    forecasts of breaches. DIR is an unpacked data set or a folder that holds archives; what is not found is said and
+    skipped.
     """
+    wanted = parts or PARTS
+    reports = _series(folders, names, train_share, all_peers) if "series" in wanted else {}
+    tables = {part: found for part in wanted if part != "series" and (found := _table(part, folders))}
+    if as_json:
+        click.echo(json.dumps({**reports, **tables}))
+        return
+    for name, report in reports.items():
+        _print(name, report)
+    for part in wanted:
+        if part != "series":
+            _print_table(part, tables.get(part, []))
+
+
+def _series(
+    folders: tuple[Path, ...], names: tuple[str, ...], train_share: float | None, all_peers: bool
+) -> dict[str, Any]:
     from data.datasets.series import load
     from data.errors import InputError
     from pipelines.evaluate_detection import EXTRA_PEERS, OURS, PEERS, evaluate, nab_scores, summarise
@@ -51,11 +77,43 @@ def command(
             evaluation = evaluate(series, detectors, train_share=train_share, on_record=lambda r: _say(r))
             reports[name] = summarise(evaluation) | (nab_scores(series) if name == "nab" else {})
             break
-    if as_json:
-        click.echo(json.dumps(reports))
-        return
-    for name, report in reports.items():
-        _print(name, report)
+    return reports
+
+
+def _table(part: str, folders: tuple[Path, ...]) -> list[dict[str, Any]]:
+    """The rows of one part from every folder that holds its data; a row that two folders give is told once."""
+    from data.errors import InputError
+
+    rows: list[dict[str, Any]] = []
+    for folder in folders:
+        try:
+            rows += [row for row in _rows(part, folder) if row not in rows]
+        except InputError:
+            continue  # this folder holds other data
+    return rows
+
+
+def _rows(part: str, folder: Path) -> list[dict[str, Any]]:
+    if part == "logs":
+        from pipelines.bench_logs import bench_logs, summarise
+
+        means: list[dict[str, Any]] = summarise(bench_logs(folder))["mean"]
+        return means
+    if part == "severity":
+        from pipelines.severity import evaluate_severity
+
+        return evaluate_severity(folder)
+    from pipelines.foresight import evaluate_forecast
+
+    return evaluate_forecast(folder)
+
+
+def _print_table(part: str, rows: list[dict[str, Any]]) -> None:
+    click.echo(f"## {part}" + ("" if rows else ": no data found, skipped"))
+    for row in rows:
+        told = (f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items())
+        click.echo("  ".join(told))
+    click.echo()
 
 
 def _say(record: str) -> None:
