@@ -15,6 +15,8 @@ from models.anomaly.together import hindsight_of_each
 from pipelines.detect import DEFAULT_STEP_S, WEEK_S
 
 MOST_ROWS = 100_000
+# Distances are taken in single precision: further digits are noise, and take as long to write as all the rest.
+DECIMALS = 5
 
 
 class SeriesRequest(Noun):
@@ -54,7 +56,7 @@ def score_series(batch: Sequence[SeriesRequest]) -> list[SeriesScores]:
         scores, span = hindsight_of_each(values)
         thresholds = thresholds_for_each(scores, rate, span=span)
         alarms = scores > np.array([threshold.value for threshold in thresholds])[:, None]
-        for place, *row in zip(places, scores.tolist(), alarms.tolist(), thresholds, strict=True):
+        for place, *row in zip(places, scores.round(DECIMALS).tolist(), alarms.tolist(), thresholds, strict=True):
             found[place] = SeriesScores.model_construct(
                 scores=row[0], alarms=row[1], threshold=row[2].value, note=row[2].text
             )

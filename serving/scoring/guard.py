@@ -6,6 +6,7 @@ import ipaddress
 import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from data.settings import Settings
@@ -35,7 +36,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN:
             return await self._app(scope, receive, send)
-        headers = {name.lower(): value for name, value in scope["headers"]}
+        headers = dict(scope["headers"])
         refusal = self._refused(scope, headers) or self._too_large(headers)
         if refusal is not None:
             return await _answer(send, *refusal)
@@ -60,9 +61,14 @@ class Guard:
 
 
 def _is_loopback(client: Any) -> bool:
+    return bool(client) and _is_this_machine(str(client[0]))
+
+
+@lru_cache(maxsize=1024)
+def _is_this_machine(host: str) -> bool:
     try:
-        return ipaddress.ip_address(client[0]).is_loopback
-    except (TypeError, ValueError, IndexError):
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
         return False
 
 

@@ -9,7 +9,7 @@ import bentoml
 from data.settings import load_settings
 from pipelines.scoring.series import score_series
 from serving.scoring.guard import Guard
-from serving.scoring.service import THREADS, TIMEOUT_S, TRACING, SeriesBatch, SeriesReplies, endpoint
+from serving.scoring.service import THREADS, TIMEOUT_S, TRACING, SeriesBatch, SeriesReplies, endpoint, settle
 
 
 @bentoml.service(
@@ -20,7 +20,10 @@ from serving.scoring.service import THREADS, TIMEOUT_S, TRACING, SeriesBatch, Se
     tracing=TRACING,
 )
 class Unbatched:
-    """The same model, the same server, the same messages."""
+    """The same model, the same server, the same messages, as an ordinary BentoML endpoint."""
+
+    def __init__(self) -> None:
+        settle()
 
     @endpoint()
     def score_series(self, batch: SeriesBatch) -> SeriesReplies:
