@@ -60,6 +60,7 @@ class Settings(BaseSettings):
 
     lab: Path | None = Field(default=None, description="Folder of a lab to handle incidents of, environment `lab`.")
     watch_s: float | None = Field(default=None, gt=0, description="Look at the lab for trouble this often.")
+    objective: float = Field(default=0.999, gt=0, lt=1, description="The share of requests that has to succeed.")
     predict_s: float | None = Field(default=None, gt=0, description="Look ahead for coming breaches this often.")
     predict_limits: Path | None = Field(default=None, description="YAML file of limits to look ahead for.")
     predict_horizon_minutes: float = Field(default=120.0, gt=0, description="How far to look ahead by default.")

@@ -24,6 +24,7 @@ from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
 from pipelines.collect import collect
 from pipelines.excerpt import excerpt_of
+from pipelines.impact import impact_of, in_words
 from pipelines.investigate import investigate
 from pipelines.sites import Site, Sites
 from pipelines.triage import Triage, triage
@@ -96,8 +97,13 @@ class IncidentSteps:
             diagnosis,
         ):
             self.store.put(incident_id, artifact)
-        self.store.set_severity(incident_id, diagnosis.severity)
-        self.store.note(incident_id, "investigated", _finding(diagnosis), severity=diagnosis.severity.value)
+        impact = impact_of(incident.alert, telemetry, diagnosis, objective=self.settings.objective)
+        self.store.put(incident_id, impact)
+        # What the text and the error budget tell may make it worse than its telemetry alone, never better.
+        severity = max(diagnosis.severity, impact.severity, key=lambda found: found.rank)
+        self.store.set_severity(incident_id, severity)
+        self.store.note(incident_id, "investigated", _finding(diagnosis), severity=severity.value)
+        self.store.note(incident_id, "impact", in_words(impact), terms=[t.model_dump() for t in impact.terms])
 
     def propose(self, incident_id: str) -> bool:
         """Draft a fix, where one is safe to propose. What recovered meanwhile needs none."""
