@@ -11,6 +11,7 @@ from data import audit
 from data.domain import Diagnosis, Feedback, IncidentStatus, PullRequest, PullRequestState, Verdict
 from data.errors import ConfigError
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Topology
+from data.impact import Impact
 from data.settings import Settings
 from serving.bootstrap import running
 
@@ -28,7 +29,8 @@ def test_an_approved_fix_is_merged_and_the_incident_ends_when_the_alert_recovers
     assert diagnosis.candidates[0].service == "inventory", "the alert is about checkout; the cause is not"
     assert run_git(repository, "rev-parse", "main") == before, "nothing reaches the base branch without a person"
     assert incident.id in run_git(repository, "log", "-1", "--format=%B", pull_request.branch)
-    assert all(store.latest(incident.id, kind) for kind in (Topology, MetricExcerpt, ChangeExcerpt))
+    assert all(store.latest(incident.id, kind) for kind in (Impact, Topology, MetricExcerpt, ChangeExcerpt))
+    assert any(event.kind == "impact" and event.detail["terms"] for event in store.events(incident.id))
 
     assert nexus.client.post(f"/api/v1/incidents/{incident.id}/approve").status_code == 200
     nexus.until(IncidentStatus.merged)
