@@ -22,7 +22,7 @@ from data.datasets.growth import STEP_S, growing
 from data.datasets.series import load
 from data.errors import InputError
 from data.telemetry import Floats
-from models.forecast import MOST_ORIGINS, SHIPPED, Elsewhere, digest, knows_better
+from models.forecast import MOST_ORIGINS, SHIPPED, Elsewhere, knows_better
 from models.forecast.backtest import ALARM, backtest
 from models.forecast.baselines import exponential_smoothing, predict_linear, seasonal_frequency
 from models.forecast.features import features
@@ -30,6 +30,7 @@ from models.forecast.leadtime import lead_time
 from models.forecast.model import BreachModel, fit
 from models.forecast.past import Past
 from models.forecast.question import Flags, Origins, Question, origins_of
+from models.kept import digest
 from models.metrics import bootstrap
 from pipelines.severity import average_precision
 

@@ -23,7 +23,8 @@ from data.datasets.severities import LICENCES, Labelled, find, github_incidents,
 from data.domain import Severity
 from data.errors import InputError
 from data.reports import Report
-from models.severity import SHIPPED, digest
+from models.kept import digest
+from models.severity import SHIPPED
 from models.severity.linear import Features, Linear, fit
 from models.severity.model import LEVEL, Expert, Level, SeverityModel, named
 from models.severity.words import FRAGMENT, features

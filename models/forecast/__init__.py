@@ -6,8 +6,6 @@ that the plain frequency at this time of day was the better forecaster of it, th
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import InputError, ModelError
+from data.errors import InputError
 from data.telemetry import Floats
 from models.forecast.backtest import BackTest, backtest
 from models.forecast.features import features
@@ -23,6 +21,7 @@ from models.forecast.leadtime import LeadTime, lead_time
 from models.forecast.model import BreachModel, Elsewhere
 from models.forecast.past import Past
 from models.forecast.question import Question, origins_of
+from models.kept import load_kept
 
 __all__ = ["BackTest", "Elsewhere", "LeadTime", "Prediction", "Question", "forecast", "load", "shipped"]
 
@@ -101,18 +100,4 @@ def load(path: Path) -> BreachModel:
     Raises:
         ModelError: if it is not there, is not such a model, or was changed since it was made.
     """
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        state, expected = kept["state"], kept["digest"]
-        if digest(state) != expected:
-            raise ModelError(f"{path}: is not as it was made (its digest differs); install the package again")
-        return BreachModel.from_json(state)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{path}: is not a forecast model ({error!r}); make it with `python -m pipelines.foresight`"
-        ) from error
-
-
-def digest(state: Any) -> str:
-    """SHA-256 of a model's state, in a form that does not depend on how the file is laid out."""
-    return hashlib.sha256(json.dumps(state, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return load_kept(path, BreachModel.from_json, "forecast", "python -m pipelines.foresight")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,6 +13,7 @@ import numpy as np
 
 from data.errors import ModelError
 from models.confidence import Confidence
+from models.kept import digest
 from models.rankers import Ranker, from_arrays
 from models.rankers.table import NAMES
 
@@ -35,10 +35,10 @@ def dump(path: Path, kind: str, ranker: Ranker, confidence: Confidence | None, c
     arrays = {name: _plain(array) for name, array in ranker.arrays().items()}
     state = {"kind": kind, "features": list(NAMES), "arrays": arrays,
              "confidence": asdict(confidence) if confidence else None}  # fmt: skip
-    digest = digest_of(state)
+    made = digest(state)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_lines({"digest": digest, "card": dict(card), **state}), encoding="utf-8")
-    return digest
+    path.write_text(_lines({"digest": made, "card": dict(card), **state}), encoding="utf-8")
+    return made
 
 
 def read(path: Path) -> tuple[str, Ranker, Confidence | None, dict[str, Any]]:
@@ -54,7 +54,7 @@ def read(path: Path) -> tuple[str, Ranker, Confidence | None, dict[str, Any]]:
         state = {name: document[name] for name in ("kind", "features", "arrays", "confidence")}
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path.name} holds no ranker ({error!r}); make one with python -m pipelines.train") from error
-    if digest_of(state) != document["digest"]:
+    if digest(state) != document["digest"]:
         raise ModelError(f"{path.name} is not what its digest says; make it again with python -m pipelines.train")
     arrays = {name: np.asarray(values) for name, values in state["arrays"].items()}
     ranker = from_arrays(state["kind"], _on_todays_features(arrays, state["features"]))
@@ -69,12 +69,6 @@ def champion() -> Champion:
     if confidence is None:
         raise ModelError(f"{CHAMPION.name} has not been calibrated; run python -m pipelines.calibrate")
     return Champion(ranker, confidence)
-
-
-def digest_of(state: Mapping[str, Any]) -> str:
-    """SHA-256 of everything that decides a score."""
-    text = json.dumps(state, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(array: Any) -> Any:

@@ -140,9 +140,9 @@ def test_features_that_came_or_went_since_training_do_no_harm(planted: Planted, 
             place = np.argsort(order)
             arrays["feature"] = np.array([place[i] if i >= 0 else i for i in arrays["feature"]])
         older["arrays"] = {name: values.tolist() for name, values in arrays.items()}
-        from models.rankers.state import digest_of
+        from models.kept import digest
 
-        path.write_text(json.dumps({"digest": digest_of(older), "card": {}, **older}), encoding="utf-8")
+        path.write_text(json.dumps({"digest": digest(older), "card": {}, **older}), encoding="utf-8")
         _, moved, _, _ = read(path)
         assert moved.scores(data.table) == pytest.approx(same.scores(data.table))
 
