@@ -23,6 +23,7 @@ from remediation.actions.revert_commit import RevertCommitAction
 from remediation.checks import failures
 from remediation.forge import LocalForge
 from remediation.policy import ActionKind, ActionRequest
+from remediation.scope import blamed_service
 from remediation.synthesize import Synthesizer
 
 BY_HAND = "no executor carries out {kind} yet: a person has to do it, by the steps in the proposal"
@@ -90,8 +91,7 @@ def touched_service(incident: Incident, diagnosis: Diagnosis, proposal: Proposal
     Not the alerting service: a rule about the frontend says nothing about a fault found behind it.
     """
     own = getattr(proposal.remedy, "service", None)
-    likeliest = max(diagnosis.candidates, key=lambda candidate: candidate.probability, default=None)
-    return str(own or (likeliest.service if likeliest else incident.service))
+    return str(own or blamed_service(diagnosis) or incident.service)
 
 
 def opened_before(forge: LocalForge, incident: Incident, proposal: Proposal) -> PullRequest | None:

@@ -1,8 +1,8 @@
 """What can be done to the world, one action a module, and the shape they share.
 
 An action is planned before it is applied: the plan shows the whole change and writes nothing anybody can see,
-so that checks, the policy and a person can judge it. There is one action today, reverting a commit by pull
-request; every other remedy is put to a person.
+so that checks, the policy and a person can judge it. Two go by pull request, reverting a commit and a patch; every
+other remedy is carried out where a platform can, or put to a person.
 """
 
 from __future__ import annotations
