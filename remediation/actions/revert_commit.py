@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.domain import Diagnosis, Incident, PullRequest
+from data.domain import Diagnosis, Incident
 from data.errors import ActionError, ProposalError
 from data.proposal import Proposal, RevertCommit
 from remediation.actions import Plan
+from remediation.actions.by_pull_request import ByPullRequest
 from remediation.checks import check_scope
 from remediation.describe import describe
-from remediation.forge import LocalForge
 from remediation.git import Git, commit_id
 from remediation.text import defang, paragraph, plain, slug
 
 
 @dataclass(frozen=True)
-class RevertCommitAction:
+class RevertCommitAction(ByPullRequest):
     """Reverts by pull request against ``base``."""
-
-    forge: LocalForge
-    base: str
 
     @staticmethod
     def branch_of(incident: Incident, proposal: Proposal) -> str:
@@ -55,16 +52,6 @@ class RevertCommitAction:
             files=files,
             checks=checks,
         )
-
-    def apply(self, plan: Plan) -> PullRequest:
-        """Open the pull request, or return the one opened before."""
-        return self.forge.open(
-            plan.branch, plan.base, plan.title, plan.body, head=plan.head, incident_id=plan.incident_id
-        )
-
-    def undo(self, applied: PullRequest, because: str) -> PullRequest:
-        """Close the pull request. A merged one is not undone here: ActionError names the commit to revert."""
-        return self.forge.close(applied.number, because)
 
     def _resolve(self, text: str, base_commit: str) -> str:
         wanted = commit_id(text)
