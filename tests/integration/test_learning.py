@@ -11,8 +11,10 @@ import pytest
 
 from data import audit
 from data.datasets.common import Case
-from data.datasets.synthetic.compose import World, draw_trouble, draw_world, record
+from data.datasets.synthetic.recording import record
 from data.datasets.synthetic.series import draw_series
+from data.datasets.synthetic.trouble import draw_trouble
+from data.datasets.synthetic.world import World, draw_world
 from data.domain import Incident, IncidentStatus, Severity
 from data.excerpt import Topology
 from data.labels import Label

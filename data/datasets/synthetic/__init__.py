@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from data.datasets.synthetic.compose import KnownTruth, synthesize
+from data.datasets.synthetic.compose import synthesize
 from data.datasets.synthetic.faults import KINDS, NO_INCIDENT
+from data.datasets.synthetic.recording import KnownTruth
 
 __all__ = ["KINDS", "NO_INCIDENT", "KnownTruth", "synthesize"]

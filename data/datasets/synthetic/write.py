@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.datasets.common import Case
-from data.datasets.synthetic.compose import KnownTruth
 from data.datasets.synthetic.lines import ndjson
+from data.datasets.synthetic.recording import KnownTruth
 from data.telemetry import Metrics, SeriesKey, Telemetry
 
 
