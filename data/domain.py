@@ -208,6 +208,18 @@ class BlastRadius(Noun):
     symptomatic: tuple[str, ...] = ()
 
 
+class ModelUsed(Noun):
+    """Which version of the ranker answered: its number in the registry, 0 for the one that ships, and its digest."""
+
+    version: int
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Names the version in answers and logs."""
+        return f"v{self.version}-{self.digest[:12]}"
+
+
 class Diagnosis(Noun):
     """What we believe about one incident, how sure we are, and what we could not see.
 
@@ -215,7 +227,7 @@ class Diagnosis(Noun):
     what is left belongs to causes outside the services seen. Those of ``changes`` and
     ``no_change_probability`` sum to one, or less where changes could not be seen; ``no_change_evidence`` cites what
     speaks for or against that none did it.
-    ``unseen`` are sentences, one for each blind spot.
+    ``unseen`` are sentences, one for each blind spot. ``model`` says who ranked the candidates.
     """
 
     candidates: tuple[Candidate, ...]
@@ -229,6 +241,7 @@ class Diagnosis(Noun):
     as_of: Utc
     onset: Utc | None = None
     no_change_evidence: tuple[str, ...] = ()
+    model: ModelUsed | None = None
 
     @property
     def confidence(self) -> float:

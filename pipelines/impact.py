@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.domain import Alert, Diagnosis
+from data.domain import Alert, Diagnosis, Severity
 from data.impact import Impact
 from data.reports import Report
 from data.telemetry import Telemetry
@@ -24,6 +24,11 @@ def impact_of(alert: Alert, telemetry: Telemetry, diagnosis: Diagnosis, *, objec
         users=users_on(diagnosis.blast_radius.services, seen.metrics),
     )
     return weigh_impact(Report.of(alert), measured, objective=objective)
+
+
+def severity_with(impact: Impact, diagnosis: Diagnosis) -> Severity:
+    """What the incident is held to be: what the text and the error budget tell may make it worse, never better."""
+    return max(diagnosis.severity, impact.severity, key=lambda found: found.rank)
 
 
 def in_words(impact: Impact) -> str:

@@ -12,8 +12,7 @@ from pydantic import SecretStr, ValidationError
 from data.domain import Alert, Diagnosis
 from data.settings import Settings
 from data.telemetry import Telemetry
-from models.rankers.state import Champion
-from pipelines.investigate import investigate
+from pipelines.champion import Loaded
 from pipelines.scoring.incident import DiagnosisReply
 from pipelines.scoring.telemetry import write_message
 
@@ -22,11 +21,11 @@ Investigator = Callable[[Alert, Telemetry], Diagnosis]
 TIMEOUT_S = 120.0
 
 
-def investigator(settings: Settings, champion: Callable[[], Champion | None]) -> Investigator:
-    """The one that ``settings`` name; ``champion`` gives the ranker in use here, None for the one that ships."""
+def investigator(settings: Settings, champion: Callable[[], Loaded]) -> Investigator:
+    """The one that ``settings`` name; ``champion`` gives the ranker in use here."""
 
     def here(alert: Alert, telemetry: Telemetry) -> Diagnosis:
-        return investigate(alert, telemetry, model=champion())
+        return champion().investigate(alert, telemetry)
 
     if settings.scoring_url is None:
         return here

@@ -16,6 +16,9 @@ from data.domain import (
     Severity,
     Utc,
 )
+from data.impact import Impact
+from data.telemetry import Telemetry
+from pipelines.impact import impact_of, severity_with
 from pipelines.scoring.telemetry import TelemetryMessage
 
 
@@ -35,10 +38,14 @@ class DiagnosisReply(Noun):
 
 
 class CausesReply(Noun):
-    """Services that may be the cause, best first, with the evidence they cite."""
+    """Services that may be the cause, best first, with the evidence they cite.
+
+    ``cannot_tell`` says why none of them can be named as the cause; null where the first can.
+    """
 
     model: str
     candidates: tuple[Candidate, ...]
+    cannot_tell: str | None
     evidence: tuple[Evidence, ...]
     unseen: tuple[str, ...]
     onset: Utc | None
@@ -56,11 +63,14 @@ class ChangesReply(Noun):
 
 
 class ImpactReply(Noun):
-    """How bad it is, and how far it reaches."""
+    """How bad it is, with every term of the answer, and how far it reaches.
+
+    ``severity`` is what the incident is held to be: the worse of what its telemetry and its whole impact say.
+    """
 
     model: str
     severity: Severity
-    anomaly_score: Probability
+    impact: Impact
     blast_radius: BlastRadius
     unseen: tuple[str, ...]
 
@@ -70,6 +80,7 @@ def causes_of(diagnosis: Diagnosis, model: str) -> CausesReply:
     return CausesReply(
         model=model,
         candidates=diagnosis.candidates,
+        cannot_tell=diagnosis.cannot_tell,
         evidence=diagnosis.cited(_once(cited)),
         unseen=diagnosis.unseen,
         onset=diagnosis.onset,
@@ -88,11 +99,15 @@ def changes_of(diagnosis: Diagnosis, model: str) -> ChangesReply:
     )
 
 
-def impact_of(diagnosis: Diagnosis, model: str) -> ImpactReply:
+def impact_reply(
+    request: IncidentRequest, telemetry: Telemetry, diagnosis: Diagnosis, model: str, *, objective: float
+) -> ImpactReply:
+    """``objective`` is the share of requests that has to succeed."""
+    impact = impact_of(request.alert, telemetry, diagnosis, objective=objective)
     return ImpactReply(
         model=model,
-        severity=diagnosis.severity,
-        anomaly_score=diagnosis.anomaly_score,
+        severity=severity_with(impact, diagnosis),
+        impact=impact,
         blast_radius=diagnosis.blast_radius,
         unseen=diagnosis.unseen,
     )

@@ -49,16 +49,18 @@ def as_record(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as ``--json`` prints it."""
     fields = ("candidates", "changes", "no_change_probability", "no_change_evidence", "severity", "blast_radius")
     record = diagnosis.model_dump(mode="json")
-    return {name: record[name] for name in (*fields, "unseen", "anomaly_score", "onset", "as_of", "evidence")}
+    return {name: record[name] for name in (*fields, "unseen", "anomaly_score", "onset", "as_of", "model", "evidence")}
 
 
 def _diagnose(bundle: Path, as_of: datetime | None) -> tuple[Alert, dict[str, Change], Diagnosis]:
+    from data.settings import load_settings
     from data.sources.bundle import read_alert, read_telemetry
-    from pipelines.investigate import investigate
+    from pipelines.champion import champion_below
 
     alert = read_alert(bundle)
     telemetry = read_telemetry(bundle)
-    return alert, {c.id: c for c in telemetry.changes}, investigate(alert, telemetry, as_of=as_of)
+    diagnosis = champion_below(load_settings().state_dir).investigate(alert, telemetry, as_of=as_of)
+    return alert, {c.id: c for c in telemetry.changes}, diagnosis
 
 
 def _with_progress(bundles: tuple[Path, ...]) -> Iterator[Path]:

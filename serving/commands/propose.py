@@ -36,11 +36,11 @@ def command(
     from data.errors import ProposalError
     from data.settings import load_settings
     from data.sources.bundle import read_alert, read_telemetry
-    from pipelines.investigate import investigate
+    from pipelines.champion import champion_below
 
     settings = load_settings()
     alert, telemetry = read_alert(bundle), read_telemetry(bundle)
-    diagnosis = investigate(alert, telemetry)
+    diagnosis = champion_below(settings.state_dir).investigate(alert, telemetry)
     incident = _incident(alert, diagnosis, environment)
     try:
         record, proposal = _propose(settings, incident, diagnosis, telemetry, repo, base, attach)

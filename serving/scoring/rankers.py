@@ -10,24 +10,10 @@ from dataclasses import dataclass, field
 
 from data.errors import ModelError
 from data.registry import SHIPPED, Entry, Registry
-from models.rankers.state import Champion, read
+from pipelines.champion import Loaded
 
 log = logging.getLogger(__name__)
 POLL_S = 0.3
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A version of the ranker, ready to answer."""
-
-    version: int
-    digest: str
-    model: Champion
-
-    @property
-    def name(self) -> str:
-        """Names the version in answers and logs."""
-        return f"v{self.version}-{self.digest[:12]}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +74,4 @@ class Rankers:
 def _loaded(entry: Entry, before: Loaded | None) -> Loaded:
     if before is not None and (before.version, before.digest) == (entry.version, entry.digest):
         return before
-    _, ranker, confidence, _ = read(entry.path)
-    if confidence is None:
-        raise ModelError(f"version {entry.version} has not been calibrated")
-    return Loaded(entry.version, entry.digest, Champion(ranker, confidence))
+    return Loaded.of(entry)

@@ -26,7 +26,6 @@ from data.errors import InputError
 from data.registry import Registry
 from data.settings import load_settings
 from models.rankers.state import CHAMPION
-from pipelines.investigate import investigate
 from pipelines.scoring.alerts import AlertRequest, AlertScore, score_alerts
 from pipelines.scoring.forecasts import ForecastReply, ForecastRequest, foretell
 from pipelines.scoring.incident import (
@@ -37,7 +36,7 @@ from pipelines.scoring.incident import (
     IncidentRequest,
     causes_of,
     changes_of,
-    impact_of,
+    impact_reply,
 )
 from pipelines.scoring.series import SeriesRequest, SeriesScores, score_series
 from pipelines.scoring.telemetry import read_message
@@ -99,6 +98,7 @@ class Scoring:
     def __init__(self) -> None:
         settings = load_settings()
         # Read only: who is champion is decided elsewhere.
+        self._objective = settings.objective
         self._rankers = Rankers(Registry(settings.state_dir / "models", CHAMPION))
         self._shadow = Shadow(_count_comparison)
         logging.getLogger("qai").setLevel(logging.INFO)
@@ -147,13 +147,15 @@ class Scoring:
     @endpoint()
     def assess_impact(self, request: IncidentRequest, /) -> ImpactReply:
         """How bad it is, and how far it reaches."""
-        return impact_of(*self._diagnosed(request))
+        diagnosis, model = self._diagnosed(request)
+        telemetry = read_message(request.telemetry)
+        return impact_reply(request, telemetry, diagnosis, model, objective=self._objective)
 
     def _diagnosed(self, request: IncidentRequest) -> tuple[Diagnosis, str]:
         in_use = self._rankers.current()
         champion = in_use.champion
         telemetry = read_message(request.telemetry)
-        diagnosis = _mended(lambda: investigate(request.alert, telemetry, as_of=request.as_of, model=champion.model))
+        diagnosis = _mended(lambda: champion.investigate(request.alert, telemetry, as_of=request.as_of))
         _counters()["answers"].labels(model=champion.name).inc()
         if in_use.challenger is not None:
             self._shadow.compare(request.alert, telemetry, diagnosis, champion.name, in_use.challenger)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 from data.domain import Alert, Diagnosis
 from data.telemetry import Telemetry
-from pipelines.investigate import investigate
-from serving.scoring.rankers import Loaded
+from pipelines.champion import Loaded
 
 log = logging.getLogger("qai.scoring.shadow")
 # What waits holds its telemetry in memory; beyond this the challenger sits one out.
@@ -63,7 +62,7 @@ class Shadow:
         self, alert: Alert, telemetry: Telemetry, diagnosis: Diagnosis, champion: str, challenger: Loaded
     ) -> None:
         try:
-            other = investigate(alert, telemetry, as_of=diagnosis.as_of, model=challenger.model)
+            other = challenger.investigate(alert, telemetry, as_of=diagnosis.as_of)
             comparison = Comparison(
                 alert.id, champion, challenger.name, _first(diagnosis), _first(other),
                 diagnosis.confidence, other.confidence,

@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 
 from data import audit
 from data.database import connect, migrate
+from data.incidents import shipped_incident
 from data.registry import Registry
 from models.rankers.prior import Prior
 from models.rankers.state import CHAMPION, champion, dump
-from pipelines.champion import ChampionInUse
+from pipelines.champion import ChampionInUse, champion_below
 from serving.cli import cli
 
 
@@ -56,10 +57,20 @@ def test_the_champion_in_use_follows_the_registry(registry: Registry) -> None:
     assert in_use() is first, "loaded once"
     registry.promote(1, "test", "tried")
     second = in_use()
-    assert second is not None
-    assert getattr(second.ranker, "scale", None) == 3.0
+    assert getattr(second.model.ranker, "scale", None) == 3.0
+    assert champion_below(registry.folder.parent).used == second.used
     (registry.folder / "v0001" / "ranker.json").write_text("{}")
-    assert in_use() is None, "what cannot be loaded is left, for the ranker that ships"
+    assert in_use().version == 0, "what cannot be loaded is left, for the ranker that ships"
+
+
+def test_a_diagnosis_says_whose_it_is(registry: Registry) -> None:
+    bundle = str(shipped_incident())
+    shipped = json.loads(run("diagnose", bundle, "--json").stdout)
+    assert shipped["model"] == {"version": 0, "digest": registry.entry(0).digest}
+    registry.promote(1, "test", "tried")
+    ours = json.loads(run("diagnose", bundle, "--json").stdout)
+    assert ours["model"] == {"version": 1, "digest": registry.entry(1).digest}
+    assert ours["candidates"] != shipped["candidates"], "the champion of the installation answers"
 
 
 def test_without_feedback_there_is_nothing_to_learn(registry: Registry) -> None:

@@ -19,6 +19,8 @@ from data.settings import load_settings
 from data.sources.bundle import read_alert, read_telemetry
 from models.confidence import Confidence
 from models.rankers.state import CHAMPION, champion, dump
+from pipelines.champion import Loaded, champion_below
+from pipelines.impact import impact_of
 from pipelines.investigate import investigate
 from pipelines.scoring.series import SeriesRequest, score_series
 from pipelines.scoring.telemetry import write_message
@@ -101,6 +103,9 @@ def test_the_parts_are_those_of_the_diagnosis(service: httpx.Client) -> None:
     assert causes["candidates"] == diagnosis["candidates"]
     assert changes["changes"] == diagnosis["changes"]
     assert impact["blast_radius"] == diagnosis["blast_radius"]
+    here = impact_of(ALERT, TELEMETRY, investigate(ALERT, TELEMETRY), objective=load_settings().objective)
+    assert impact["impact"] == here.model_dump(mode="json")
+    assert impact["impact"]["terms"], "every term of the answer is shown"
     assert {causes["model"], changes["model"], impact["model"]} == {causes["model"]}
 
 
@@ -118,10 +123,15 @@ def test_the_control_plane_gets_the_same_answer_either_way(service: httpx.Client
     def not_here(*_: Any) -> Any:
         raise AssertionError("the service was to be asked")
 
-    there = investigator(remote, lambda: None)
+    def shipped() -> Loaded:
+        return champion_below(Path("nowhere"))
+
+    there = investigator(remote, shipped)
     assert isinstance(there, RemoteInvestigator)
     only_there = RemoteInvestigator(there.url, there.token, otherwise=not_here)
-    assert only_there(ALERT, TELEMETRY) == investigator(local, lambda: None)(ALERT, TELEMETRY)
+    found = only_there(ALERT, TELEMETRY)
+    assert found == investigator(local, shipped)(ALERT, TELEMETRY)
+    assert found.model == shipped().used
 
 
 def test_a_service_that_does_not_answer_holds_nobody_up(service: httpx.Client) -> None:

@@ -7,9 +7,9 @@ from data.sources.bundle import read_alert, read_telemetry
 from models.confidence import Confidence
 from models.rankers.prior import Prior
 from models.rankers.state import Champion, champion
+from pipelines.champion import Loaded
 from pipelines.investigate import investigate
 from serving.scoring import shadow as module
-from serving.scoring.rankers import Loaded
 from serving.scoring.shadow import Comparison, Shadow
 
 ALERT, TELEMETRY = read_alert(shipped_incident()), read_telemetry(shipped_incident())
