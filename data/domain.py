@@ -227,7 +227,8 @@ class Diagnosis(Noun):
     what is left belongs to causes outside the services seen. Those of ``changes`` and
     ``no_change_probability`` sum to one, or less where changes could not be seen; ``no_change_evidence`` cites what
     speaks for or against that none did it.
-    ``unseen`` are sentences, one for each blind spot. ``model`` says who ranked the candidates.
+    ``unseen`` are sentences, one for each blind spot. ``cannot_tell`` says why no service can be named as the cause,
+    though they are ranked; None where the leading one can. ``model`` says who ranked the candidates.
     """
 
     candidates: tuple[Candidate, ...]
@@ -241,7 +242,13 @@ class Diagnosis(Noun):
     as_of: Utc
     onset: Utc | None = None
     no_change_evidence: tuple[str, ...] = ()
+    cannot_tell: str | None = None
     model: ModelUsed | None = None
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the leading candidate is worth naming; where not, no fix may rest on it."""
+        return self.cannot_tell is None
 
     @property
     def confidence(self) -> float:

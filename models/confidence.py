@@ -11,6 +11,7 @@ at night: certainty is capped, and blind spots always cost some.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,27 @@ def probabilities(scores: Floats, blind_spots: int, confidence: Confidence) -> F
     return np.asarray(odds[:-1] / odds.sum() * confidence.most)
 
 
-def can_tell(leader: float, confidence: Confidence) -> bool:
-    """Whether the leading candidate's probability is worth naming it; if not, the honest answer is "cannot tell"."""
-    return leader >= confidence.least
+def why_not(leaders: Mapping[str, float], elsewhere: float, confidence: Confidence) -> str | None:
+    """Why the leading service is not worth naming as the cause, in a clause; None where it is.
+
+    To abstain where one would be wrong too often is classification with a reject option (Chow, 1970); what it buys is
+    measured as risk over coverage (``models/calibration.py``).
+
+    Args:
+        leaders: services and their probabilities, best first.
+        elsewhere: the probability of a cause that nobody saw.
+    """
+    if not leaders:
+        return "nothing that was seen supports a cause"
+    service, probability = next(iter(leaders.items()))
+    if probability <= elsewhere:
+        return (
+            f"not enough telemetry: a cause that nobody saw ({elsewhere:.0%}) is as likely as {service} "
+            f"({probability:.0%})"
+        )
+    if probability < confidence.least:
+        return (
+            f"no candidate stands out: {service} leads with {probability:.0%}, under the {confidence.least:.0%} "
+            "from which one is named"
+        )
+    return None

@@ -80,10 +80,7 @@ def default_rankers() -> dict[str, Ranker]:
 
 
 def rank_with_qai(alert: Alert, telemetry: Telemetry) -> Answer:
-    """The product's own investigation, as ``diagnose`` runs it.
-
-    It abstains where a cause that nobody saw is more probable than any service.
-    """
+    """The product's own investigation, as ``diagnose`` runs it; it abstains where the diagnosis says it cannot tell."""
     from pipelines.investigate import investigate
 
     diagnosis = investigate(alert, telemetry)
@@ -92,7 +89,7 @@ def rank_with_qai(alert: Alert, telemetry: Telemetry) -> Answer:
         confidence=diagnosis.confidence,
         changes={change.id: change.probability for change in diagnosis.changes},
         no_change=diagnosis.no_change_probability,
-        abstained=diagnosis.confidence < 1.0 - sum(candidate.probability for candidate in diagnosis.candidates),
+        abstained=not diagnosis.can_tell,
     )
 
 

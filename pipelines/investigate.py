@@ -13,13 +13,14 @@ from data.telemetry import Metrics, Telemetry
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.changes import Beginning, ChangeContext, rank_changes
+from models.confidence import why_not
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
 from models.features import Period, change_scores
 from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
-from models.rankers.state import Champion
+from models.rankers.state import Champion, champion
 from models.ranking import Ranking, averaged, rank_services
 from models.recent import recent_changes
 from models.sentences import MetricBlock
@@ -63,6 +64,7 @@ def investigate(
     seen_share = share_of_changes_seen(seen)
     return Diagnosis(
         candidates=candidates,
+        cannot_tell=why_not(ranking.probabilities, ranking.unseen_probability, (model or champion()).confidence),
         changes=tuple(c.model_copy(update={"probability": c.probability * seen_share}) for c in blamed),
         no_change_probability=changes.no_change_probability * seen_share,
         no_change_evidence=unblamed,

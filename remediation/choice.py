@@ -1,6 +1,7 @@
 """Which remedy the evidence calls for, by rules anybody can check. One remedy, or a reason why there is none.
 
-In order:
+Where it cannot be told which service caused it (``Diagnosis.cannot_tell``), nothing is proposed, unless one change is
+likelier than all other explanations together. Else, in order:
 
 1. A change is blamed when it is more probable than "no change did it". What undoes it depends on its kind:
    whatever carried a known commit is undone by reverting the commit; a flag is put back; a configuration or a
@@ -23,6 +24,8 @@ from data.proposal import FlagOff, Remedy, Restart, RevertCommit, RevertConfig, 
 from remediation.readings import Reading, reading_of
 from remediation.text import plain
 
+# Likelier than all other explanations together.
+CLEAR_CHANGE = 0.5
 _REVERT = re.compile(r"\s*(revert|reverts|reverted|roll ?back)\b", re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
@@ -70,6 +73,7 @@ def choose(diagnosis: Diagnosis, changes: Sequence[Change]) -> Choice:
     Raises:
         ProposalError: there is none that is safe; the message says why and what a person can do.
     """
+    refuse_untold(diagnosis)
     candidate = max(diagnosis.candidates, key=lambda c: c.probability, default=None)
     blamed = blamed_change(diagnosis)
     if blamed is not None:
@@ -80,6 +84,21 @@ def choose(diagnosis: Diagnosis, changes: Sequence[Change]) -> Choice:
             f"be seen first: {_listed(diagnosis.unseen)}"
         )
     return _relieve(candidate, diagnosis)
+
+
+def refuse_untold(diagnosis: Diagnosis) -> None:
+    """Refuse to go on from a diagnosis that names no cause.
+
+    Raises:
+        ProposalError: it cannot be told which service caused it, and no change is likelier than not to have done it.
+    """
+    blamed = blamed_change(diagnosis)
+    if diagnosis.cannot_tell is None or (blamed is not None and blamed.probability > CLEAR_CHANGE):
+        return
+    raise ProposalError(
+        f"what caused this cannot be told ({plain(diagnosis.cannot_tell, 240)}), and a fix for a guess does harm; look "
+        f"at what could not be seen first: {_listed(diagnosis.unseen)}"
+    )
 
 
 def blamed_change(diagnosis: Diagnosis) -> ChangeCandidate | None:

@@ -105,7 +105,9 @@ def _cause(diagnosis: Diagnosis, choice: Choice) -> str:
         sure = f"probability {choice.confidence:.2f}"
         return f"{where} ({sure}): {choice.rule}{_cite(diagnosis, choice.evidence)}."
     fault = ""
-    if choice.candidate is not None:
+    if diagnosis.cannot_tell is not None:
+        fault = f" Which service is at fault cannot be told: {plain(diagnosis.cannot_tell, 240)}."
+    elif choice.candidate is not None:
         sure = f"probability {choice.candidate.probability:.2f}"
         about = _cite(diagnosis, choice.candidate.evidence)
         fault = f" The service most likely at fault is {plain(choice.candidate.service, 80)} ({sure}){about}."

@@ -11,6 +11,7 @@ from data.domain import Change, Diagnosis, Incident
 from data.errors import ProposalError
 from data.proposal import Drafting, ModelCall, Proposal, Rejection
 from remediation import offline
+from remediation.choice import refuse_untold
 from remediation.llm import Drafter, DrafterError, Prompt, Reply
 from remediation.llm.answer import parse
 from remediation.llm.guard import accept
@@ -54,6 +55,7 @@ class Synthesizer:
         Raises:
             ProposalError: nothing safe can be proposed; the message says why. A person takes over.
         """
+        refuse_untold(diagnosis)
         log = _Log()
         for drafter in self.drafters:
             proposal = self._ask(drafter, incident, diagnosis, changes, repository, facts or Facts(), log)

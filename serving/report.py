@@ -41,15 +41,21 @@ def headline(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnosis) 
 def _why(changes: Mapping[str, Change], diagnosis: Diagnosis) -> str:
     if not diagnosis.candidates:
         return "not known; nothing in the telemetry supports a cause"
-    lead = diagnosis.candidates[0]
-    first = next(iter(diagnosis.cited(lead.evidence)), None)
-    cause = lead.service + (f": {first.summary}" if first else "")
+    cause = _cause(diagnosis)
     blamed = blamed_change(diagnosis)
     if blamed is None and diagnosis.no_change_probability < 0.5:
         return f"{cause}; whether a change caused this could not be seen"
     if blamed is None:
         return f"{cause}; most likely no change caused this"
     return f"{cause}; after {_describe(changes.get(blamed), blamed)}"
+
+
+def _cause(diagnosis: Diagnosis) -> str:
+    if diagnosis.cannot_tell is not None:
+        return f"cannot tell; {diagnosis.cannot_tell}"
+    lead = diagnosis.candidates[0]
+    first = next(iter(diagnosis.cited(lead.evidence)), None)
+    return lead.service + (f": {first.summary}" if first else "")
 
 
 def _how_sure(diagnosis: Diagnosis) -> str:

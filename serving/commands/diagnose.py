@@ -47,7 +47,7 @@ def command(bundles: tuple[Path, ...], as_json: bool, as_of: str | None) -> None
 
 def as_record(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as ``--json`` prints it."""
-    fields = ("candidates", "changes", "no_change_probability", "no_change_evidence", "severity", "blast_radius")
+    fields = ("candidates", "cannot_tell", "changes", "no_change_probability", "no_change_evidence", "severity", "blast_radius")
     record = diagnosis.model_dump(mode="json")
     return {name: record[name] for name in (*fields, "unseen", "anomaly_score", "onset", "as_of", "model", "evidence")}
 

@@ -129,6 +129,8 @@ class IncidentView:
         lead = self.leading
         if lead is None:
             return "Not known: nothing that was seen supports a cause."
+        if self.diagnosis.cannot_tell is not None:
+            return f"Cannot tell: {self.diagnosis.cannot_tell}."
         evidence = self.diagnosis.cited(lead.evidence)
         return _about(lead.service, evidence[0].summary) if evidence else lead.service
 
@@ -168,7 +170,7 @@ class IncidentView:
         if self.diagnosis is not None:
             roles |= dict.fromkeys(self.diagnosis.blast_radius.symptomatic, "symptom")
             roles |= {c.service: "possible" for c in self.others[: SHOWN - 1] if roles.get(c.service) != "symptom"}
-            roles |= {self.leading.service: "cause"} if self.leading else {}
+            roles |= {self.leading.service: "cause" if self.diagnosis.can_tell else "possible"} if self.leading else {}
         return roles
 
     @cached_property

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.confidence import Confidence, can_tell, probabilities
+from models.confidence import Confidence, probabilities, why_not
 from models.rankers.state import champion
 
 PLAIN = Confidence(power=2.0, floor=0.1, unseen=0.6, blind=0.2, most=0.95, least=0.3)
@@ -42,9 +42,15 @@ def test_no_services_is_no_probability() -> None:
     assert len(probabilities(np.empty(0), 2, PLAIN)) == 0
 
 
-def test_below_the_least_probability_it_cannot_be_told() -> None:
-    assert can_tell(0.31, PLAIN)
-    assert not can_tell(0.29, PLAIN)
+def test_a_leader_under_the_least_probability_is_not_named() -> None:
+    assert why_not({"cart": 0.31, "db": 0.2}, 0.1, PLAIN) is None
+    assert "no candidate stands out: cart leads with 29%, under the 30%" in str(why_not({"cart": 0.29}, 0.1, PLAIN))
+
+
+def test_a_leader_no_likelier_than_what_nobody_saw_is_not_named() -> None:
+    assert why_not({"cart": 0.5}, 0.45, PLAIN) is None
+    assert "not enough telemetry: a cause that nobody saw (48%)" in str(why_not({"cart": 0.48}, 0.48, PLAIN))
+    assert "nothing that was seen" in str(why_not({}, 1.0, PLAIN))
 
 
 def test_the_shipped_numbers_never_make_certain() -> None:

@@ -11,6 +11,7 @@ import pytest
 from data.domain import Alert, Change, ChangeKind, Diagnosis, Evidence, EvidenceKind, Severity
 from data.telemetry import Metrics, SeriesKey, Telemetry, empty_logs, empty_spans
 from data.topology import ServiceGraph
+from models.rankers.state import Champion, champion
 from pipelines.investigate import investigate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -168,8 +169,20 @@ def test_nothing_at_all_yields_no_candidate_and_says_so() -> None:
     diagnosis = investigate(alert(), Telemetry())
     assert diagnosis.candidates == ()
     assert diagnosis.confidence == 0.0
+    assert not diagnosis.can_tell
     assert len(diagnosis.unseen) >= 4
     assert any("web has no telemetry" in sentence for sentence in diagnosis.unseen)
+
+
+def test_it_says_that_it_cannot_tell_where_the_leader_is_under_the_models_least() -> None:
+    seen = Telemetry(metrics=metrics(), graph=GRAPH)
+    told = investigate(alert(), seen)
+    assert told.can_tell
+    ranker, confidence = champion()
+    wary = Champion(ranker, replace(confidence, least=told.confidence + 0.01))
+    untold = investigate(alert(), seen, model=wary)
+    assert untold.candidates == told.candidates
+    assert str(untold.cannot_tell).startswith(f"no candidate stands out: {told.candidates[0].service} leads")
 
 
 @pytest.mark.parametrize("gone", ["spans", "logs", "graph", "source"])

@@ -74,6 +74,26 @@ def test_nothing_to_go_by_says_what_was_not_seen(diagnosis_for):
         choose(diagnosis_for(candidates=()), [])
 
 
+def test_where_it_cannot_be_told_no_remedy_rests_on_the_guess(diagnosis_for):
+    grown = diagnosis_for(evidence=(metric("requests_per_sec", 100, 900),))
+    assert choose(grown, []).remedy.kind == "scale"
+    untold = grown.model_copy(update={"cannot_tell": "no candidate stands out"})
+    with pytest.raises(ProposalError, match=r"cannot be told \(no candidate stands out\).*No logs of inventory"):
+        choose(untold, [])
+
+
+@pytest.mark.parametrize(("no_change", "undone"), [(0.1, True), (0.3, False)])
+def test_where_it_cannot_be_told_only_a_clear_change_is_undone(diagnosis_for, change_of, no_change, undone):
+    other = "b" * 40
+    untold = diagnosis_for(COMMIT, other, no_change=no_change).model_copy(update={"cannot_tell": "nobody stands out"})
+    changes = [change_of(COMMIT), change_of(other)]
+    if undone:
+        assert choose(untold, changes).remedy.kind == "revert_commit"
+    else:
+        with pytest.raises(ProposalError, match="cannot be told"):
+            choose(untold, changes)
+
+
 @pytest.mark.parametrize(
     ("evidence", "remedy"),
     [

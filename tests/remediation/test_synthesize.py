@@ -68,6 +68,13 @@ def test_confidence_is_the_models_own(proposal, diagnosis_for):
     assert proposal.proposed_solution.confidence_score == expected
 
 
+def test_a_change_clear_enough_to_undo_does_not_make_a_service_known(incident, diagnosis_for, change_of):
+    untold = diagnosis_for(COMMIT).model_copy(update={"cannot_tell": "no candidate stands out"})
+    summary = Synthesizer()(incident, untold, [change_of(COMMIT)]).root_cause_analysis.summary
+    assert "Which service is at fault cannot be told: no candidate stands out." in summary
+    assert "most likely at fault" not in summary
+
+
 def test_every_citation_exists(proposal, diagnosis_for):
     known = {item.id for item in diagnosis_for(COMMIT, "b" * 40).evidence}
     cited = {i for text in _texts(proposal.model_dump()) for i in citations(text)}

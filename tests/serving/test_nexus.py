@@ -217,6 +217,19 @@ class TestIncident:
         assert "Most likely" not in page
         assert "Likely cause" not in Reader(signed_in.get("/").text).words
 
+    def test_a_diagnosis_that_cannot_tell_names_no_cause(
+        self, signed_in: TestClient, incident: Any, store: Store
+    ) -> None:
+        diagnosis = store.latest(INCIDENT, Diagnosis)
+        assert diagnosis is not None
+        store.put(INCIDENT, diagnosis.model_copy(update={"cannot_tell": "no candidate stands out"}))
+        page = Reader(signed_in.get(PAGE).text).words
+        assert "Why Cannot tell: no candidate stands out." in page
+        assert "The order below is the best guess." in page
+        listed = Reader(signed_in.get("/").text).words
+        assert "Cannot tell; perhaps" in listed
+        assert "Likely cause" not in listed
+
     def test_without_series_or_topology_it_says_so(self, signed_in: TestClient, incident: Any, store: Store) -> None:
         page = Reader(signed_in.get(PAGE).text).words
         assert "Who calls whom is not known" not in page

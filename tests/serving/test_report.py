@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from data.domain import Alert, BlastRadius, Diagnosis, Evidence, EvidenceKind, Severity
+from data.domain import Alert, BlastRadius, Candidate, Diagnosis, Evidence, EvidenceKind, Severity
 from serving.commands.diagnose import as_record
-from serving.report import report_lines
+from serving.report import headline, report_lines
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ALERT = Alert(id="a1", source="test", service="web", title="web is slow", fired_at=AT, group="g")
@@ -34,3 +34,12 @@ def test_no_change_is_followed_by_what_it_rests_on() -> None:
 
 def test_the_record_for_scripts_cites_it_too() -> None:
     assert as_record(DIAGNOSIS)["no_change_evidence"] == ["E1"]
+
+
+def test_what_cannot_be_told_is_said_before_anything_is_named() -> None:
+    guess = Candidate(service="cart", probability=0.2)
+    untold = DIAGNOSIS.model_copy(update={"candidates": (guess,), "cannot_tell": "no candidate stands out"})
+    why = headline(ALERT, {}, untold)[1]
+    assert why == "Why: cannot tell; no candidate stands out; most likely no change caused this"
+    assert as_record(untold)["cannot_tell"] == "no candidate stands out"
+    assert as_record(DIAGNOSIS)["cannot_tell"] is None

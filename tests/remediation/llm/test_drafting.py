@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from data.domain import Evidence, EvidenceKind
+from data.errors import ProposalError
 from data.proposal import ApplyPatch, RevertCommit
 from remediation.actions.patch import PatchAction
 from remediation.forge import LocalForge
@@ -114,6 +115,16 @@ def test_the_patch_is_carried_by_a_pull_request(ask, repo, culprit, incident, di
     assert "-PAGE = 1\n+PAGE = 20\n" in plan.diff
     pull_request = action.apply(plan)
     assert action.apply(plan).number == pull_request.number
+
+
+def test_no_model_is_asked_where_the_diagnosis_cannot_tell(
+    ask, diagnosis_for, incident, model_server: ModuleType
+) -> None:
+    untold = diagnosis_for().model_copy(update={"cannot_tell": "no candidate stands out"})
+    with model_server.serving(draft()) as script:
+        with pytest.raises(ProposalError, match="cannot be told"):
+            Synthesizer((openai(script.url),))(incident, untold, [])
+        assert not script.requests
 
 
 def test_a_refused_draft_is_asked_for_again_with_the_reason(ask) -> None:
