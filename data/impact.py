@@ -6,14 +6,19 @@ from data.domain import Noun, Probability, Severity
 
 
 class ImpactTerm(Noun):
-    """One thing that was weighed. ``log_odds``: above zero it makes the incident worse, a step of severity at a time.
+    """One thing that was weighed.
 
-    ``learned``: from data, or else a declared weight (docs/impact.md).
+    Attributes:
+        log_odds: how much likelier it makes each severity than the next lower one; where ``of`` names a severity, how
+            much it speaks for that one alone.
+        learned: from data, or else a declared weight (docs/impact.md).
+        of: which severity it speaks for; empty for whatever was measured.
     """
 
     text: str
     log_odds: float
     learned: bool = False
+    of: str = ""
 
 
 class Impact(Noun):

@@ -90,9 +90,7 @@ def weigh_impact(report: Report, measured: Measured, *, objective: float) -> Imp
     raised = {s: p * math.exp(tilt * s.rank) for s, p in read.probabilities.items()}
     whole = math.fsum(raised.values())
     probabilities = {s: p / whole for s, p in raised.items()}
-    said = [
-        ImpactTerm(text=f"{t.name!r} in the text, for {t.of}", log_odds=t.log_odds, learned=True) for t in read.terms
-    ]
+    said = [ImpactTerm(text=f"{t.name!r} in the text", log_odds=t.log_odds, learned=True, of=t.of) for t in read.terms]
     return Impact(
         severity=max(Severity, key=lambda s: probabilities[s]) if terms else read.severity,
         probabilities=probabilities,

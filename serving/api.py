@@ -25,6 +25,7 @@ from data.domain import (
     RejectReason,
 )
 from data.errors import ActionError, PolicyError, StoreError
+from data.impact import Impact
 from data.proposal import Proposal
 from data.store import Event, Store
 from serving.auth import Actor, actor, writer
@@ -64,6 +65,7 @@ class IncidentDetail(BaseModel):
 
     incident: Incident
     diagnosis: Diagnosis | None
+    impact: Impact | None
     proposal: Proposal | None
     pull_request: PullRequest | None
     decisions: list[Decision]
@@ -152,12 +154,13 @@ def list_incidents(
 
 @router.get("/api/v1/incidents/{incident_id}", responses=_errors(401, 404, 422))
 def get_incident(request: Request, _who: Reader, incident_id: str) -> IncidentDetail:
-    """One incident with its diagnosis, proposal, pull request, decisions, feedback and timeline."""
+    """One incident with its diagnosis, impact, proposal, pull request, decisions, feedback and timeline."""
     store = _services(request).store
     incident = find(store, incident_id)
     return IncidentDetail(
         incident=incident,
         diagnosis=store.latest(incident.id, Diagnosis),
+        impact=store.latest(incident.id, Impact),
         proposal=store.latest(incident.id, Proposal),
         pull_request=store.latest(incident.id, PullRequest),
         decisions=store.all(incident.id, Decision),

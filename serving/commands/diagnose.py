@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from data.domain import Alert, Change, Diagnosis
+    from data.impact import Impact
 
 
 @click.command("diagnose")
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, in the order given.")
 @click.option("--as-of", metavar="TIME", help="Look at nothing later than this (ISO 8601); default: all recorded.")
 def command(bundles: tuple[Path, ...], as_json: bool, as_of: str | None) -> None:
-    """Rank root causes and guilty changes for recorded incidents.
+    """Rank root causes and guilty changes for recorded incidents, and say how bad each is.
 
     BUNDLE is a folder with alert.json and whichever of metrics, logs, spans, topology and changes were recorded.
     Exits 1 when any bundle could not be read; the others are still answered.
@@ -32,15 +33,16 @@ def command(bundles: tuple[Path, ...], as_json: bool, as_of: str | None) -> None
     failed = False
     for bundle in _with_progress(bundles):
         try:
-            alert, changes, diagnosis = _diagnose(bundle, until)
+            alert, changes, diagnosis, impact = _diagnose(bundle, until)
         except InputError as error:
             failed = True
             _print_error(bundle, error, as_json)
             continue
         if as_json:
-            click.echo(json.dumps({"bundle": str(bundle), **as_record(diagnosis)}))
+            record = {"bundle": str(bundle), **as_record(diagnosis), "impact": impact.model_dump(mode="json")}
+            click.echo(json.dumps(record))
         else:
-            _print_report(bundle, alert, changes, diagnosis)
+            _print_report(bundle, alert, changes, diagnosis, impact)
     if failed:
         sys.exit(1)
 
@@ -52,18 +54,21 @@ def as_record(diagnosis: Diagnosis) -> dict[str, Any]:
     return {name: record[name] for name in (*fields, "unseen", "anomaly_score", "onset", "as_of", "model", "evidence")}
 
 
-def _diagnose(bundle: Path, as_of: datetime | None) -> tuple[Alert, dict[str, Change], Diagnosis]:
+def _diagnose(bundle: Path, as_of: datetime | None) -> tuple[Alert, dict[str, Change], Diagnosis, Impact]:
     from data.settings import load_settings
     from data.sources.bundle import read_alert, read_telemetry
     from pipelines.champion import champion_below
 
     alert = read_alert(bundle)
     telemetry = read_telemetry(bundle)
-    diagnosis = champion_below(load_settings().state_dir).investigate(alert, telemetry, as_of=as_of)
-    return alert, {c.id: c for c in telemetry.changes}, diagnosis
+    settings = load_settings()
+    diagnosis = champion_below(settings.state_dir).investigate(alert, telemetry, as_of=as_of)
+    impact = impact_of(alert, telemetry, diagnosis, objective=settings.objective)
+    return alert, {c.id: c for c in telemetry.changes}, diagnosis, impact
 
 
 def _with_progress(bundles: tuple[Path, ...]) -> Iterator[Path]:
+    from pipelines.impact import impact_of
     from rich.console import Console
     from rich.progress import track
 
@@ -80,10 +85,15 @@ def _print_error(bundle: Path, error: Exception, as_json: bool) -> None:
         click.echo(f"{bundle}: {error}", err=True)
 
 
-def _print_report(bundle: Path, alert: Alert, changes: dict[str, Change], diagnosis: Diagnosis) -> None:
+def _print_report(bundle: Path, alert: Alert, changes: dict[str, Change], diagnosis: Diagnosis, impact: Impact) -> None:
+    from pipelines.impact import severity_with
+    from serving.impact import impact_lines
     from serving.report import report_lines
 
     click.echo(f"# {bundle.name}")
     for line in report_lines(alert, changes, diagnosis):
         click.echo(line)
     click.echo()
+    click.echo("How bad it is")
+    for line in impact_lines(impact, severity_with(impact, diagnosis)):
+        click.echo(f"  {line}")

@@ -23,9 +23,11 @@ from data.domain import (
     PullRequestState,
 )
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology
+from data.impact import Impact
 from data.proposal import Proposal
 from data.store import Event, Store
 from serving.nexus import diff
+from serving.nexus.impact import ImpactView
 from serving.nexus.layout import neighbourhood, positions
 from serving.nexus.words import how_sure, number, percent
 
@@ -69,6 +71,7 @@ class IncidentView:
     topology: Topology | None
     excerpt: MetricExcerpt | None
     changes: dict[str, Change]
+    impact: ImpactView | None = None
 
     @property
     def leading(self) -> Candidate | None:
@@ -254,6 +257,7 @@ def incident_view(store: Store, incident: Incident) -> IncidentView:
     proposal = store.latest(incident.id, Proposal)
     feedback = store.latest(incident.id, Feedback)
     changes = store.latest(incident.id, ChangeExcerpt)
+    impact = store.latest(incident.id, Impact)
     is_for_this = proposal is not None and feedback is not None and feedback.proposal_id == proposal.id
     return IncidentView(
         incident=incident,
@@ -266,4 +270,5 @@ def incident_view(store: Store, incident: Incident) -> IncidentView:
         topology=store.latest(incident.id, Topology),
         excerpt=store.latest(incident.id, MetricExcerpt),
         changes={change.id: change for change in changes.changes} if changes else {},
+        impact=ImpactView(impact, incident.severity) if impact else None,
     )

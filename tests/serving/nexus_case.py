@@ -33,6 +33,7 @@ from data.domain import (
 )
 from data.errors import PolicyError, StoreError
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology, TopologyEdge, TopologyNode
+from data.impact import Impact, ImpactTerm
 from data.proposal import Proposal, ProposedSolution, RevertCommit, RootCauseAnalysis, SolutionType
 from data.store import Store
 from serving import api, auth, brake_api, nexus
@@ -298,6 +299,7 @@ def investigate(store: Store, incident: Incident, *, text: str = "") -> Diagnosi
         ("payments", "ledger-db"),
     )
     store.put(incident.id, diagnosis)
+    store.put(incident.id, impact(text))
     store.put(incident.id, ChangeExcerpt(changes=changes))
     store.put(
         incident.id,
@@ -309,6 +311,30 @@ def investigate(store: Store, incident: Incident, *, text: str = "") -> Diagnosi
     store.put(incident.id, metric_excerpt(at))
     store.note(incident.id, "diagnosed", "payments is the likely cause (72 %)")
     return diagnosis
+
+
+def impact(text: str = "") -> Impact:
+    """How bad it is: everything counted, and more terms of the text than a page lists."""
+    words = (f"word{n} {text}".strip() for n in range(40))
+    return Impact(
+        severity=Severity.high,
+        probabilities={Severity.critical: 0.31, Severity.high: 0.52, Severity.medium: 0.168, Severity.low: 0.002},
+        anomaly_score=0.93,
+        services=("payments", "orders", "checkout", "web"),
+        symptomatic=("payments", "orders", "checkout"),
+        terms=(
+            ImpactTerm(text=f"the error budget burns 64 times as fast as allowed {text}".strip(), log_odds=1.5),
+            ImpactTerm(text="no user is known to be affected", log_odds=-0.4),
+            *(
+                ImpactTerm(text=f"{word!r} in the text", log_odds=0.3 - 0.01 * n, learned=True, of="critical or high")
+                for n, word in enumerate(words)
+            ),
+        ),
+        users=1840.0,
+        failing=0.064,
+        burn_rate=64.0,
+        budget_gone_h=11.25,
+    )
 
 
 def metric_excerpt(at: datetime) -> MetricExcerpt:

@@ -39,6 +39,8 @@ def test_an_incident_comes_with_everything_kept_about_it(script: TestClient, inc
     body = answer.json()
     assert body["incident"]["id"] == INCIDENT
     assert body["diagnosis"]["candidates"][0]["service"] == "payments"
+    assert body["impact"]["probabilities"]["high"] == 0.52
+    assert len(body["impact"]["terms"]) == 42
     assert body["proposal"]["remedy"] == {"kind": "revert_commit", "commit": "9f3c2a7d1b"}
     assert body["pull_request"]["state"] == "open"
     assert [decision["outcome"] for decision in body["decisions"]] == ["ask"]
@@ -50,7 +52,7 @@ def test_an_incident_comes_with_everything_kept_about_it(script: TestClient, inc
 def test_what_is_not_there_yet_is_null(script: TestClient, nexus_case: ModuleType, store: Store) -> None:
     nexus_case.open_incident(store, INCIDENT)
     body = script.get(f"{URL}/{INCIDENT}").json()
-    assert (body["diagnosis"], body["proposal"], body["pull_request"]) == (None, None, None)
+    assert [body[made] for made in ("diagnosis", "impact", "proposal", "pull_request")] == [None] * 4
 
 
 def test_numbers_that_json_lacks_do_not_break_the_answer(

@@ -131,6 +131,7 @@ class TestIncident:
             "Something that was not seen 9 %",
             "What could not be seen",
             "Traces could not be read",
+            "How bad it is",
             "Did a change cause it?",
             "No change caused this",
             "Metrics",
