@@ -49,7 +49,15 @@ def command(bundles: tuple[Path, ...], as_json: bool, as_of: str | None) -> None
 
 def as_record(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as ``--json`` prints it."""
-    fields = ("candidates", "cannot_tell", "changes", "no_change_probability", "no_change_evidence", "severity", "blast_radius")
+    fields = (
+        "candidates",
+        "cannot_tell",
+        "changes",
+        "no_change_probability",
+        "no_change_evidence",
+        "severity",
+        "blast_radius",
+    )
     record = diagnosis.model_dump(mode="json")
     return {name: record[name] for name in (*fields, "unseen", "anomaly_score", "onset", "as_of", "model", "evidence")}
 
@@ -58,6 +66,7 @@ def _diagnose(bundle: Path, as_of: datetime | None) -> tuple[Alert, dict[str, Ch
     from data.settings import load_settings
     from data.sources.bundle import read_alert, read_telemetry
     from pipelines.champion import champion_below
+    from pipelines.impact import impact_of
 
     alert = read_alert(bundle)
     telemetry = read_telemetry(bundle)
@@ -68,7 +77,6 @@ def _diagnose(bundle: Path, as_of: datetime | None) -> tuple[Alert, dict[str, Ch
 
 
 def _with_progress(bundles: tuple[Path, ...]) -> Iterator[Path]:
-    from pipelines.impact import impact_of
     from rich.console import Console
     from rich.progress import track
 
@@ -93,7 +101,7 @@ def _print_report(bundle: Path, alert: Alert, changes: dict[str, Change], diagno
     click.echo(f"# {bundle.name}")
     for line in report_lines(alert, changes, diagnosis):
         click.echo(line)
-    click.echo()
     click.echo("How bad it is")
     for line in impact_lines(impact, severity_with(impact, diagnosis)):
         click.echo(f"  {line}")
+    click.echo()
