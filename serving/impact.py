@@ -76,6 +76,8 @@ def _users(impact: Impact) -> str:
 def _failing(impact: Impact) -> str:
     if impact.failing is None:
         return "not known: no metric counts the share that fails at the alerting service"
+    if not impact.failing:
+        return "nothing at the alerting service since it began"
     return f"{_share(impact.failing)} at the alerting service since it began"
 
 

@@ -8,7 +8,7 @@ from data.domain import Severity
 from data.impact import Impact, ImpactTerm
 from serving import impact as words
 
-_SHOWN = 24
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
