@@ -17,6 +17,7 @@ from data.errors import InputError
 from data.telemetry import Telemetry
 from models.baselines import BASELINES, Baseline
 from models.metrics import ac_at_k, avg_at_k, reciprocal_rank
+from pipelines.fan_out import ALONE, Workers, each
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ def evaluate(
     cases: Iterable[Case],
     rankers: Mapping[str, Ranker],
     *,
-    jobs: int = 1,
-    threads: bool = False,
+    workers: Workers = ALONE,
     on_case: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
     """Every ranker on every case; ``on_case`` hears how many are done.
@@ -124,8 +124,8 @@ def evaluate(
     raises ends the evaluation: a crash is not a low score.
 
     Args:
-        jobs: how many cases are ranked at once, each in a process of its own: whoever ranks never holds a label.
-        threads: for rankers that only wait for another process; cases are ranked in threads of this one.
+        workers: who ranks; each has the case without its label. Threads are for rankers that only wait for another
+            process.
 
     Raises:
         InputError: if there is no case.
@@ -134,7 +134,7 @@ def evaluate(
     waiting: deque[Case] = deque()
     clock = _Clock()
     peak = 0.0
-    for count, (answers, memory) in enumerate(_asked(_sealed(clock.timed(cases), waiting), rankers, jobs, threads), 1):
+    for count, (answers, memory) in enumerate(_asked(_sealed(clock.timed(cases), waiting), rankers, workers), 1):
         case = waiting.popleft()
         truth = case.truth()
         for name, (answer, elapsed) in answers.items():
@@ -150,15 +150,9 @@ def evaluate(
 _Said = tuple[dict[str, tuple[Answer, float]], float]
 
 
-def _asked(cases: Iterator[Case], rankers: Mapping[str, Ranker], jobs: int, threads: bool) -> Iterator[_Said]:
+def _asked(cases: Iterator[Case], rankers: Mapping[str, Ranker], workers: Workers) -> Iterator[_Said]:
     """What every ranker says of each case, in the order of the cases, and the most memory its process ever held."""
-    if jobs == 1:
-        yield from (_ask_all(case, rankers) for case in cases)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=jobs, prefer="threads" if threads else "processes", return_as="generator")
-    yield from parallel(delayed(_ask_all)(case, rankers) for case in cases)
+    return each(_ask_all, ((case, rankers) for case in cases), workers)
 
 
 def _sealed(cases: Iterable[Case], waiting: deque[Case]) -> Iterator[Case]:

@@ -17,6 +17,7 @@ from models.anomaly.nab import Record, nab_score, probation
 from models.anomaly.online import Online
 from models.catalog import DEFAULT_DETECTOR, make
 from models.metrics import Interval, bootstrap
+from pipelines.fan_out import ALONE, Workers, each
 
 METRICS = ("vus_pr", "auc_pr", "best_f1")
 OURS = DEFAULT_DETECTOR
@@ -51,6 +52,7 @@ def evaluate(
     detectors: Sequence[str] = (OURS, *PEERS),
     *,
     train_share: float | None = None,
+    workers: Workers = ALONE,
     on_record: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Scores every record that has labelled and unlabelled rows, then opens its labels.
@@ -61,15 +63,20 @@ def evaluate(
     recipes, skipped = _available(detectors)
     outcomes: dict[str, list[Outcome]] = {name: [] for name in recipes}
     records = []
-    for record in series:
-        if not record.has_anomalies:
-            continue
-        on_record(record.id)
-        records.append(record.id)
-        tolerance = tolerance_of(_filled(record.values[:, 0]))
-        for name, recipe in recipes.items():
-            outcomes[name].append(_outcome(recipe, record, tolerance, train_share))
+    asked = ((recipes, record, train_share) for record in series if record.has_anomalies)
+    for record, found in each(_outcomes, asked, workers):
+        on_record(record)
+        records.append(record)
+        for name, outcome in found.items():
+            outcomes[name].append(outcome)
     return Evaluation(outcomes, tuple(records), skipped)
+
+
+def _outcomes(
+    recipes: Mapping[str, Detector], record: LabelledSeries, train_share: float | None
+) -> tuple[str, dict[str, Outcome]]:
+    tolerance = tolerance_of(_filled(record.values[:, 0]))
+    return record.id, {name: _outcome(recipe, record, tolerance, train_share) for name, recipe in recipes.items()}
 
 
 def _available(names: Sequence[str]) -> tuple[dict[str, Detector], dict[str, str]]:

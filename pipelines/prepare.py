@@ -25,6 +25,7 @@ from data.topology import ServiceGraph
 from models.rankers.board import board_of
 from models.rankers.examples import Example, digest_of, save
 from models.unseen import modalities
+from pipelines.fan_out import ALONE, Workers, each
 from pipelines.investigate import last_instant, look_around
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +57,7 @@ class Source:
     where: str
     seed: int = 1000
     dropped: tuple[tuple[str, ...], ...] = ((),)
-    workers: int = 1
+    workers: Workers = ALONE
     sizes: tuple[tuple[int, int], ...] = SIZES
 
     @property
@@ -75,10 +76,11 @@ class Source:
 
 def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
+    workers = Workers(options.workers, options.cluster)
     for text in options.sources:
         system, _, where = text.partition("=")
         dropped = DROPPED if options.drop and not system.startswith(MADE) else ((),)
-        path = prepare(Source(system, where, options.seed, dropped, options.workers), options.out)
+        path = prepare(Source(system, where, options.seed, dropped, workers), options.out)
         sys.stdout.write(f"{path}\n")
 
 
@@ -88,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="where the files go")
     parser.add_argument("--seed", type=int, default=1000, help="of the first made incident")
     parser.add_argument("--drop", action="store_true", help="show recorded incidents also without some modalities")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--workers", type=int, default=1, help="processes of this machine")
+    parser.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a dask scheduler whose workers do it instead")
     return parser
 
 
@@ -109,10 +112,8 @@ def prepare(source: Source, out: Path) -> Path:
 
 
 def _made(source: Source) -> list[Example]:
-    from joblib import Parallel, delayed
-
-    wanted = range(int(source.where))
-    parts = Parallel(n_jobs=source.workers)(delayed(_make)(source.seed, number, source.sizes) for number in wanted)
+    wanted = ((source.seed, number, source.sizes) for number in range(int(source.where)))
+    parts = each(_make, wanted, source.workers)
     return [example for part in parts for example in part]
 
 
@@ -136,16 +137,17 @@ def _recorded(source: Source) -> list[Example]:
     name = "bundles" if source.system == LAB else source.system
     if name not in CATALOGUE:
         raise InputError(f"is none of {MADE}, {LAB}, {', '.join(CATALOGUE)}", field=source.system)
-    examples: list[Example] = []
+    shown = ((case, number, showing) for showing, (case, number) in enumerate(_showings(name, source)))
+    return [example for part in each(examples_of, shown, source.workers) for example in part]
+
+
+def _showings(name: str, source: Source) -> Iterator[tuple[Case, int]]:
+    """Every way in which every case is shown, with the case's number."""
     numbers: dict[str, int] = {}
-    showing = 0
     for delay_s in DELAYS_S[:1] if has_alerts(name) else DELAYS_S:
         for case in load(name, Path(source.where), delay_s=delay_s):
             number = numbers.setdefault(case.id, len(numbers))
-            for shown in _shown(case, source.dropped):
-                examples += examples_of(shown, number, showing)
-                showing += 1
-    return examples
+            yield from ((shown, number) for shown in _shown(case, source.dropped))
 
 
 def _shown(case: Case, dropped: Sequence[Sequence[str]]) -> Iterator[Case]:

@@ -22,7 +22,8 @@ from data.datasets import Case, Truth, has_alerts, load
 from data.errors import InputError
 from data.telemetry import to_datetime64
 from models.metrics import bootstrap
-from pipelines.evaluate import Answer, rank_with_qai
+from pipelines.evaluate import rank_with_qai
+from pipelines.fan_out import ALONE, Workers, each
 
 NORMAL_RECORDED = ("petshop", "rcd", "dycause")
 SURE = (0.3, 0.5, 0.8)
@@ -33,7 +34,7 @@ FEWEST_SAMPLES = 20
 
 
 def false_alarms(
-    folders: Sequence[Path], *, limit: int | None, made: int, jobs: int, seed: int, told: Callable[[str], None]
+    folders: Sequence[Path], *, limit: int | None, made: int, workers: Workers, seed: int, told: Callable[[str], None]
 ) -> dict[str, Any]:
     """For each data set: the share of quiet windows in which a service, or a change, is accused.
 
@@ -47,16 +48,16 @@ def false_alarms(
         cases = next((c for folder in folders if (c := _normal(name, folder, seed)) is not None), None)
         if cases is not None:
             told(f"{name}: quiet windows")
-            found[name] = judge(islice(cases, limit), jobs=jobs, seed=seed)
+            found[name] = judge(islice(cases, limit), workers=workers, seed=seed)
     if made:
         told("synthetic: quiet windows")
-        found["synthetic"] = judge(_made(made, seed), jobs=jobs, seed=seed)
+        found["synthetic"] = judge(_made(made, seed), workers=workers, seed=seed)
     return found
 
 
-def judge(cases: Iterator[Case], *, jobs: int = 1, seed: int = 0) -> dict[str, Any]:
+def judge(cases: Iterator[Case], *, workers: Workers = ALONE, seed: int = 0) -> dict[str, Any]:
     """How our ranking takes windows in which nothing happened."""
-    answers = list(_answers(cases, jobs))
+    answers = list(each(rank_with_qai, ((case.alert, case.telemetry) for case in cases), workers))
     if not answers:
         raise InputError("holds no window of normal operation long enough to look at", field="path")
     confidence = np.array([answer.confidence or 0.0 for answer in answers])
@@ -71,13 +72,6 @@ def judge(cases: Iterator[Case], *, jobs: int = 1, seed: int = 0) -> dict[str, A
         "windows_with_changes": len(accused),
         "change": float(np.mean(accused)) if accused else None,
     }
-
-
-def _answers(cases: Iterator[Case], jobs: int) -> Iterator[Answer]:
-    from joblib import Parallel, delayed
-
-    shown = ((case.alert, case.telemetry) for case in cases)
-    yield from Parallel(n_jobs=jobs, return_as="generator")(delayed(rank_with_qai)(*pair) for pair in shown)
 
 
 def _normal(name: str, folder: Path, seed: int) -> Iterator[Case] | None:

@@ -8,7 +8,7 @@ in which peers get what their papers give them: the time of the injection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +19,7 @@ from data.errors import InputError
 from pipelines.bench.quiet import false_alarms
 from pipelines.bench.summary import calibration, summarise
 from pipelines.evaluate import Evaluation, Outcome, default_rankers, evaluate
+from pipelines.fan_out import ALONE, Workers
 from pipelines.peers import CATALOGUE as PEERS
 from pipelines.peers import petshop
 from pipelines.peers.process import Peers
@@ -37,14 +38,14 @@ class Plan:
         delays_s: from fault to alert, where a data set has no alert of its own.
         limit: at most this many cases a data set; ids are hashes of content, so the first are a fixed random sample.
         slow_cases: how many of these, at delays of 0 and 60 s, the slow peers are asked about; 0 for none.
-        jobs: cases ranked at once.
+        workers: who ranks; peers always wait in threads of this machine.
         seed: of the bootstrap, of the order in which peers see the series, and of made incidents.
     """
 
     delays_s: tuple[float, ...] = DELAYS_S
     limit: int | None = None
     slow_cases: int = 0
-    jobs: int = 1
+    workers: Workers = ALONE
     seed: int = 0
 
 
@@ -86,7 +87,7 @@ def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, told: To
         where = ", ".join(map(str, folders))
         raise InputError(f"no data set in {where}; give folders that hold one of {', '.join(CATALOGUE)}", field="DIR")
     quiet = false_alarms(folders, limit=plan.limit, made=min(QUIET_MADE, plan.limit or QUIET_MADE),
-                         jobs=plan.jobs, seed=plan.seed, told=told)  # fmt: skip
+                         workers=plan.workers, seed=plan.seed, told=told)  # fmt: skip
     return {**report.as_json(), "false_alarms": quiet, "seconds": perf_counter() - start}
 
 
@@ -100,13 +101,13 @@ def _run(
         return islice(load(dataset, folder, delay_s=DEFAULT_DELAY_S if delay_s is None else delay_s), limit)
 
     rankers = {**default_rankers(), **petshop.METHODS}
-    own = evaluate(cases(), rankers, jobs=plan.jobs)
+    own = evaluate(cases(), rankers, workers=plan.workers)
     beside: list[Evaluation] = []
     for names, limit in _asked(peers, delay_s, plan):
         told(f"{name}: {', '.join(names)}")
         assert peers is not None
         them = {peer: peers.ranker(peer) for peer in names}
-        beside.append(evaluate(cases(limit), them, jobs=plan.jobs, threads=True))
+        beside.append(evaluate(cases(limit), them, workers=replace(plan.workers, threads=True)))
     outcomes = {method: all_ for evaluation in (own, *beside) for method, all_ in evaluation.outcomes.items()}
     for method in petshop.METHODS:
         if all(outcome.failure for outcome in outcomes[method]):  # they need what this data set does not have

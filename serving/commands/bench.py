@@ -14,10 +14,12 @@ import click
 from data.datasets import CATALOGUE, DEFAULT_DELAY_S
 from serving.commands.bench_logs import command as logs
 from serving.commands.bench_serve import command as serve
+from serving.commands.fan_out import fans_out
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from pipelines.fan_out import Workers
     from pipelines.peers.process import Peers
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -79,8 +81,9 @@ command.add_command(serve)
     metavar="SECONDS",
     help="Show rankers telemetry only up to this long after the alert. Default: the whole recording.",
 )
+@fans_out(1)
 @_JSON
-def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_json: bool) -> None:
+def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_json: bool, workers: Workers) -> None:
     """Rank the root causes of every recorded incident of one data set, then open the labels and count.
 
     Rankers are given the alert's time and entity and the telemetry: no injection time, no label in a name.
@@ -95,7 +98,9 @@ def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_j
         click.echo(f"bench: {dataset} says when its alerts fired; --delay is not used", err=True)
     with _said(), _progress(dataset) as told:
         cases = load(dataset, path, delay_s=delay_s, until_s=until)
-        ranked = evaluate(cases, default_rankers(), on_case=lambda done: told(f"{dataset}: {done} cases ranked"))
+        ranked = evaluate(
+            cases, default_rankers(), workers=workers, on_case=lambda done: told(f"{dataset}: {done} cases ranked")
+        )
         report = summarise(ranked)
     report = {"dataset": dataset, **report, "delay_s": None if has_alerts(dataset) else delay_s, "until_s": until}
     if as_json:
@@ -115,7 +120,7 @@ def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_j
     help="Seconds from fault to alert, where a data set has no alerts of its own.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N cases a data set, for a quick look.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Cases ranked at once.")
+@fans_out(2)
 @click.option(
     "--peers",
     type=click.Choice(["none", "fast", "all"]),
@@ -136,8 +141,8 @@ def rca(dataset: str, path: Path, delay: float | None, until: float | None, as_j
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the tables there.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the reliability diagram there.")
 def every(
-    folders: tuple[Path, ...], delays: tuple[float, ...], limit: int | None, jobs: int, peers: str, slow_cases: int,
-    seed: int, as_json: bool, markdown: Path | None, plot: Path | None,
+    folders: tuple[Path, ...], delays: tuple[float, ...], limit: int | None, peers: str, slow_cases: int,
+    seed: int, as_json: bool, markdown: Path | None, plot: Path | None, workers: Workers,
 ) -> None:  # fmt: skip
     """Every data set found in DIR..., at every delay, with everybody beside us, and false alarms.
 
@@ -145,8 +150,8 @@ def every(
     """
     from pipelines.bench import plots, suite, tables
 
-    plan = suite.Plan(delays, limit, slow_cases if peers == "all" else 0, jobs, seed)
-    with _said(), _progress("bench") as told, _peers(peers, jobs, seed) as asked:
+    plan = suite.Plan(delays, limit, slow_cases if peers == "all" else 0, workers, seed)
+    with _said(), _progress("bench") as told, _peers(peers, workers.count, seed) as asked:
         report = suite.benchmark(folders, plan, asked, told)
     for dataset in report["absent"]:
         click.echo(f"skipped: no {dataset} in {', '.join(map(str, folders))}", err=True)
@@ -248,12 +253,25 @@ def _print(report: dict[str, Any]) -> None:
         interval = f"{_share(low)}-{_share(high)}"
         table.add_row(name, _share(figures["ac_at_1"]), interval, *shares, f"{figures['ms_per_case']:.1f}")
     console.print(table)
+    _print_abstention(console, report["methods"])
     _print_systems(console, report["methods"])
     _print_changes(console, report["changes"])
     console.print(
         f"loading {report['load_ms_per_case']:.0f} ms a case (not in ms/case); "
         f"peak memory {report['peak_memory_mb']:.0f} MB, all methods and loading together"
     )
+
+
+def _print_abstention(console: Any, methods: dict[str, Any]) -> None:
+    for name, figures in methods.items():
+        if figures["abstained"] is None:
+            continue
+        surest = ", ".join(f"{float(c):.0%} {_share(value)}" for c, value in figures["ac_at_1_surest"].items())
+        console.print(
+            f"{name} cannot tell in {figures['abstained']:.0%} of the cases; AC@1 where it can "
+            f"{_share(figures['ac_at_1_answered'])}, and of the surest {surest}",
+            highlight=False,
+        )
 
 
 def _print_systems(console: Any, methods: dict[str, Any]) -> None:

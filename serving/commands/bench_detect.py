@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from data.datasets.series import SERIES
+from serving.commands.fan_out import fans_out
+
+if TYPE_CHECKING:
+    from pipelines.fan_out import Workers
 
 PARTS = ("series", "logs", "severity", "forecast")
 
@@ -30,6 +34,7 @@ _HEADER = (
 )
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only these. Default: all.")
 @click.option("--all-peers", is_flag=True, help="Also the slow peers of the extra 'detectors'.")
+@fans_out(1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     folders: tuple[Path, ...],
@@ -38,6 +43,7 @@ def command(
     parts: tuple[str, ...],
     all_peers: bool,
     as_json: bool,
+    workers: Workers,
 ) -> None:
     """Measure the trained models other than the rankers on labelled data found in DIR..., beside their peers.
 
@@ -46,7 +52,7 @@ def command(
     skipped.
     """
     wanted = parts or PARTS
-    reports = _series(folders, names, train_share, all_peers) if "series" in wanted else {}
+    reports = _series(folders, names, train_share, all_peers, workers) if "series" in wanted else {}
     tables = {part: found for part in wanted if part != "series" and (found := _table(part, folders))}
     if as_json:
         click.echo(json.dumps({**reports, **tables}))
@@ -59,7 +65,7 @@ def command(
 
 
 def _series(
-    folders: tuple[Path, ...], names: tuple[str, ...], train_share: float | None, all_peers: bool
+    folders: tuple[Path, ...], names: tuple[str, ...], train_share: float | None, all_peers: bool, workers: Workers
 ) -> dict[str, Any]:
     from data.datasets.series import load
     from data.errors import InputError
@@ -74,7 +80,9 @@ def _series(
                 reports.setdefault(name, {"absent": str(error)})
                 continue
             detectors = (OURS, *PEERS, *(EXTRA_PEERS if all_peers else ()))
-            evaluation = evaluate(series, detectors, train_share=train_share, on_record=lambda r: _say(r))
+            evaluation = evaluate(
+                series, detectors, train_share=train_share, workers=workers, on_record=lambda r: _say(r)
+            )
             reports[name] = summarise(evaluation) | (nab_scores(series) if name == "nab" else {})
             break
     return reports

@@ -15,6 +15,7 @@ from data.errors import InputError
 from data.telemetry import Metrics, SeriesKey, Telemetry, to_datetime64
 from pipelines.bench.summary import summarise
 from pipelines.evaluate import Answer, evaluate, rank_latest_deploy, rank_with_qai
+from pipelines.fan_out import Workers
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 ALERT = Alert(id="x", source="test", service="a", title="", fired_at=T0, group="x")
@@ -147,7 +148,7 @@ def test_our_own_investigation_can_be_asked() -> None:
 def test_several_at_once_say_what_one_says_in_the_same_order(threads: bool) -> None:
     cases = [case(Truth(("a",) if i % 3 else ("b",)), f"system-{i}") for i in range(7)]
     alone = evaluate(cases, {"first": name_a})
-    together = evaluate(cases, {"first": name_a}, jobs=2, threads=threads)
+    together = evaluate(cases, {"first": name_a}, workers=Workers(2, threads=threads))
     assert [o.system for o in together.outcomes["first"]] == [f"system-{i}" for i in range(7)]
     assert [o.figures for o in together.outcomes["first"]] == [o.figures for o in alone.outcomes["first"]]
     assert together.cases == 7
@@ -164,5 +165,7 @@ def test_abstentions_and_failures_are_counted() -> None:
     method = summarise(evaluation)["methods"]["oracle"]
     assert method["abstained"] == pytest.approx(1 / 3)
     assert method["ac_at_1_answered"] == pytest.approx(1 / 2)
+    assert method["ac_at_1_surest"] == {"0.5": 1.0, "0.7": pytest.approx(2 / 3), "0.9": pytest.approx(2 / 3)}
+    assert method["risk"] == pytest.approx(1 / 9)
     assert method["failures"] == {"too slow": 1}
     assert method["asked"] == 3

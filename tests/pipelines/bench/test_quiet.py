@@ -14,6 +14,7 @@ from data.errors import InputError
 from data.telemetry import Metrics, SeriesKey, Telemetry, to_datetime64
 from pipelines.bench import quiet
 from pipelines.evaluate import Answer
+from pipelines.fan_out import ALONE
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -78,7 +79,7 @@ def test_made_windows_have_no_fault_and_differ(monkeypatch: pytest.MonkeyPatch) 
         return Answer({}, 0.0)
 
     monkeypatch.setattr(quiet, "rank_with_qai", look)
-    found = quiet.false_alarms([], limit=None, made=3, jobs=1, seed=0, told=lambda doing: None)
+    found = quiet.false_alarms([], limit=None, made=3, workers=ALONE, seed=0, told=lambda doing: None)
     assert set(found) == {"synthetic"}
     assert found["synthetic"]["windows"] == 3
     assert len({str(window) for window in shown}) == 3
