@@ -62,6 +62,19 @@ def brier(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     return float(np.mean((given - right) ** 2)) if len(given) else float("nan")
 
 
+def accuracy_when_answering(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> Floats:
+    """Accuracy of the surest 1, 2, ..., n cases: one less the risk at each coverage (El-Yaniv and Wiener, JMLR 2010).
+
+    Which of equally sure cases are answered is left to chance: their expectation counts. Shape (n,).
+    """
+    given, right = _checked(confidence, correct)
+    expected = right.copy()
+    for sure in np.unique(given):
+        expected[given == sure] = right[given == sure].mean()
+    order = np.argsort(-given, kind="stable")
+    return np.asarray(np.cumsum(expected[order]) / np.arange(1, len(given) + 1))
+
+
 def fit_temperature(scores: list[Floats], answers: list[int], *, low: float = 0.02, high: float = 50.0) -> float:
     """The temperature that makes ``softmax(scores / temperature)`` most likely to have named each answer.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.datasets import CATALOGUE, DEFAULT_DELAY_S, Case, has_alerts, load
 from data.errors import InputError
@@ -77,12 +77,13 @@ def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, told: To
     report = Report()
     start = perf_counter()
     for dataset in CATALOGUE:
-        folder = next((folder for folder in folders if _is_there(dataset, folder)), None)
-        if folder is None:
+        found = [folder for folder in folders if _is_there(dataset, folder)]
+        if not found:
             report.absent.append(dataset)
-            continue
-        for delay_s in (None,) if has_alerts(dataset) else plan.delays_s:
-            _run(report, dataset, folder, delay_s, plan, peers, told)
+        for folder in found:
+            recorded = _Recorded(dataset, folder, dataset if len(found) == 1 else f"{dataset} {folder.name}")
+            for delay_s in (None,) if has_alerts(dataset) else plan.delays_s:
+                _run(report, recorded, delay_s, plan, peers, told)
     if not report.runs:
         where = ", ".join(map(str, folders))
         raise InputError(f"no data set in {where}; give folders that hold one of {', '.join(CATALOGUE)}", field="DIR")
@@ -91,31 +92,40 @@ def benchmark(folders: Sequence[Path], plan: Plan, peers: Peers | None, told: To
     return {**report.as_json(), "false_alarms": quiet, "seconds": perf_counter() - start}
 
 
+class _Recorded(NamedTuple):
+    """A data set: its format, where it lies, and what the report calls it."""
+
+    dataset: str
+    folder: Path
+    name: str
+
+    def cases(self, delay_s: float | None, limit: int | None) -> Iterator[Case]:
+        delay_s = DEFAULT_DELAY_S if delay_s is None else delay_s
+        return islice(load(self.dataset, self.folder, delay_s=delay_s), limit)
+
+
 def _run(
-    report: Report, dataset: str, folder: Path, delay_s: float | None, plan: Plan, peers: Peers | None, told: Told,
+    report: Report, recorded: _Recorded, delay_s: float | None, plan: Plan, peers: Peers | None, told: Told,
 ) -> None:  # fmt: skip
-    name = dataset if delay_s is None else f"{dataset}, alert {delay_s:g} s after the fault"
+    name = recorded.name if delay_s is None else f"{recorded.name}, alert {delay_s:g} s after the fault"
     told(f"{name}: ours")
 
-    def cases(limit: int | None = plan.limit) -> Iterator[Case]:
-        return islice(load(dataset, folder, delay_s=DEFAULT_DELAY_S if delay_s is None else delay_s), limit)
-
     rankers = {**default_rankers(), **petshop.METHODS}
-    own = evaluate(cases(), rankers, workers=plan.workers)
+    own = evaluate(recorded.cases(delay_s, plan.limit), rankers, workers=plan.workers)
     beside: list[Evaluation] = []
     for names, limit in _asked(peers, delay_s, plan):
         told(f"{name}: {', '.join(names)}")
         assert peers is not None
         them = {peer: peers.ranker(peer) for peer in names}
-        beside.append(evaluate(cases(limit), them, workers=replace(plan.workers, threads=True)))
+        beside.append(evaluate(recorded.cases(delay_s, limit), them, workers=replace(plan.workers, threads=True)))
     outcomes = {method: all_ for evaluation in (own, *beside) for method, all_ in evaluation.outcomes.items()}
     for method in petshop.METHODS:
         if all(outcome.failure for outcome in outcomes[method]):  # they need what this data set does not have
             del outcomes[method]
     together = Evaluation(own.cases, outcomes, own.load_ms, own.peak_memory_mb)
     summary = summarise(together, seed=plan.seed)
-    report.runs.append({"dataset": dataset, "delay_s": delay_s, **summary})
-    report.ours[dataset, delay_s] = own.outcomes["qai"]
+    report.runs.append({"dataset": recorded.name, "delay_s": delay_s, **summary})
+    report.ours[recorded.name, delay_s] = own.outcomes["qai"]
 
 
 def _asked(peers: Peers | None, delay_s: float | None, plan: Plan) -> Iterator[tuple[list[str], int | None]]:

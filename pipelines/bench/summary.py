@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
+from math import ceil
 from typing import Any
 
 import numpy as np
 
-from models.calibration import brier, expected_calibration_error, reliability
+from models.calibration import accuracy_when_answering, brier, expected_calibration_error, reliability
 from models.metrics import bootstrap
 from pipelines.evaluate import Evaluation, Outcome
 
 FIGURES = ("ac_at_1", "ac_at_3", "ac_at_5", "avg_at_5", "mrr")
+# Shares of the cases, the surest ones first.
+COVERAGES = (0.5, 0.7, 0.9)
 
 
 def summarise(evaluation: Evaluation, *, seed: int = 0) -> dict[str, Any]:
@@ -79,11 +82,21 @@ def calibration(outcomes: Iterable[Outcome]) -> dict[str, Any]:
 
 
 def _abstention(outcomes: list[Outcome]) -> dict[str, Any]:
-    """How often a ranker would rather name nobody, and how right it is where it names somebody."""
+    """How often a ranker would rather name nobody, and how right it is where it names somebody.
+
+    ``ac_at_1_surest``: of the share of the cases it is surest of; ``risk``: the mean error over all coverages (the area
+    under the risk-coverage curve, Geifman and El-Yaniv, NeurIPS 2017).
+    """
     if all(o.confidence is None for o in outcomes):
-        return {"abstained": None, "ac_at_1_answered": None}
+        return {"abstained": None, "ac_at_1_answered": None, "ac_at_1_surest": None, "risk": None}
     answered = [o.figures["ac_at_1"] for o in outcomes if not o.abstained]
-    return {"abstained": 1.0 - len(answered) / len(outcomes), "ac_at_1_answered": _mean(answered)}
+    curve = accuracy_when_answering([o.confidence or 0.0 for o in outcomes], [o.figures["ac_at_1"] for o in outcomes])
+    return {
+        "abstained": 1.0 - len(answered) / len(outcomes),
+        "ac_at_1_answered": _mean(answered),
+        "ac_at_1_surest": {f"{c:g}": float(curve[ceil(c * len(curve)) - 1]) for c in COVERAGES},
+        "risk": float(1.0 - curve.mean()),
+    }
 
 
 def _change_summary(outcomes: tuple[Outcome, ...], seed: int) -> dict[str, Any]:

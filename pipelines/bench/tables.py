@@ -17,6 +17,7 @@ def markdown(report: dict[str, Any]) -> str:
         accuracy(runs),
         "### Ours in full",
         ours(runs),
+        *_titled("### Who is named, and how right", abstention(runs)),
         *_titled("### AC@1 by system", by_system(runs)),
         *_titled("### Changes", changes(runs)),
         "### Confidence",
@@ -45,11 +46,24 @@ def ours(runs: Sequence[dict[str, Any]]) -> str:
     rows = []
     for run in runs:
         figures = run["methods"][OURS]
-        keys = ("ac_at_1", "ac_at_3", "ac_at_5", "avg_at_5", "mrr", "ece", "brier", "abstained", "ac_at_1_answered")
+        keys = ("ac_at_1", "ac_at_3", "ac_at_5", "avg_at_5", "mrr", "ece", "brier")
         seconds = f"{figures['ms_per_case_median'] / 1000:.2f}"
         rows.append([name_of(run), *(share(figures[key]) for key in keys), seconds, f"{run['peak_memory_mb']:.0f}"])
-    headings = ["AC@1", "AC@3", "AC@5", "Avg@5", "MRR", "ECE", "Brier", "abstained", "AC@1 where not", "s/case", "MB"]
+    headings = ["AC@1", "AC@3", "AC@5", "Avg@5", "MRR", "ECE", "Brier", "s/case", "MB"]
     return table(["data set", *headings], rows)
+
+
+def abstention(runs: Sequence[dict[str, Any]]) -> str:
+    """How often we cannot tell, how right we are where we can, and how right the surest answers are."""
+    rows, heads = [], []
+    for run in runs:
+        figures = run["methods"][OURS]
+        if figures["ac_at_1_surest"] is None:
+            continue
+        heads = [f"surest {float(c):.0%}" for c in figures["ac_at_1_surest"]]
+        shares = (figures["abstained"], figures["ac_at_1_answered"], *figures["ac_at_1_surest"].values())
+        rows.append([name_of(run), *(share(value) for value in shares), share(figures["risk"])])
+    return table(["data set", "cannot tell", "AC@1 where we can", *heads, "mean risk"], rows)
 
 
 def by_system(runs: Sequence[dict[str, Any]]) -> str:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calibration import brier, expected_calibration_error, fit_temperature, reliability, softmax
+from models.calibration import (
+    accuracy_when_answering,
+    brier,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    softmax,
+)
 
 pairs = st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=60)
 
@@ -22,6 +29,19 @@ def test_errors_are_bounded_and_the_table_holds_every_case(cases: list[tuple[flo
     assert 0 <= error <= 1
     assert abs(np.mean(confidence) - np.mean(correct)) <= error + 1e-9
     assert 0 <= brier(confidence, correct) <= 1
+
+
+def test_answering_the_surest_cases_alone() -> None:
+    known = accuracy_when_answering([0.2, 0.9, 0.6, 0.6], [0, 1, 0, 1])
+    assert known == pytest.approx([1.0, 0.75, 2 / 3, 0.5])
+    assert len(accuracy_when_answering([], [])) == 0
+
+
+@given(pairs)
+def test_answering_everything_is_the_accuracy_in_whatever_order(cases: list[tuple[float, float]]) -> None:
+    forwards, backwards = (accuracy_when_answering(*zip(*some, strict=True)) for some in (cases, cases[::-1]))
+    assert forwards == pytest.approx(backwards)
+    assert forwards[-1] == pytest.approx(np.mean([right for _, right in cases]))
 
 
 def test_known_values() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,21 @@ def test_every_delay_with_peers_beside_and_slow_ones_on_a_sample(
     text = tables.markdown(report)
     assert "(n=1)" in text
     assert "rcd +30 s" in text
+
+
+def test_folders_of_one_format_are_told_apart_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "QUIET_MADE", 0)
+    for name in ("drills", "outages"):
+        folder = tmp_path / name / "one"
+        folder.mkdir(parents=True)
+        (folder / "alert.json").write_text(
+            json.dumps({"id": name, "service": "web", "fired_at": "2024-01-01T00:10:00Z"})
+        )
+        rows = [f"2024-01-01T00:{m:02}:00Z,web,cpu,{m}" for m in range(15)]
+        (folder / "metrics.csv").write_text("\n".join(["timestamp,service,metric,value", *rows]))
+        (folder / "truth.json").write_text(json.dumps({"services": ["web"], "changes": []}))
+    report = suite.benchmark([tmp_path / "drills", tmp_path / "outages"], suite.Plan(), None, lambda doing: None)
+    assert [run["dataset"] for run in report["runs"]] == ["bundles drills", "bundles outages"]
 
 
 def test_nothing_to_run_is_an_error(tmp_path: Path) -> None:

@@ -11,7 +11,18 @@ from pipelines.bench import plots, tables
 
 
 def figures(value: float | None, asked: int = 4, **more: Any) -> dict[str, Any]:
-    keys = ("ac_at_3", "ac_at_5", "avg_at_5", "mrr", "ece", "brier", "abstained", "ac_at_1_answered")
+    keys = (
+        "ac_at_3",
+        "ac_at_5",
+        "avg_at_5",
+        "mrr",
+        "ece",
+        "brier",
+        "abstained",
+        "ac_at_1_answered",
+        "risk",
+        "ac_at_1_surest",
+    )
     low_high = [None if value is None else value - 0.1, None if value is None else value]
     return {"ac_at_1": value, "asked": asked, "interval": {"ac_at_1": low_high}, **dict.fromkeys(keys),
             "ms_per_case_median": 250.0, "failures": {}, "systems": {}, **more}  # fmt: skip
@@ -33,6 +44,15 @@ def test_the_best_is_bold_samples_say_so_and_macro_weighs_data_sets_alike() -> N
     assert lines[3] == "| rcd +60 s | 4 | .70 .60-.70 | **.80** .70-.80 (n=2) |"
     assert lines[4] == "| bundles | 4 | **.20** .10-.20 | - |"
     assert lines[5] == "| **macro over data sets** |  | .50 | - |"
+
+
+def test_who_is_named_is_told_for_whoever_gives_a_confidence() -> None:
+    sure = figures(0.5, abstained=0.25, ac_at_1_answered=2 / 3, ac_at_1_surest={"0.5": 1.0, "0.9": 0.6}, risk=0.2)
+    lines = tables.abstention(
+        [run("rcd", 0.0, {"qai": sure}), run("bundles", None, {"qai": figures(1.0)})]
+    ).splitlines()
+    assert lines[0] == "| data set | cannot tell | AC@1 where we can | surest 50% | surest 90% | mean risk |"
+    assert lines[2:] == ["| rcd +0 s | .25 | .67 | 1.00 | .60 | .20 |"]
 
 
 def test_failures_are_listed_and_pipes_do_not_break_the_table() -> None:
