@@ -182,13 +182,30 @@ class ModelCall(Noun):
     cost_usd: float | None = None
 
 
+class SecondOpinion(Noun):
+    """What another model said of a patch that was in ``doubt``. Where it does not agree, a person is asked.
+
+    ``synthesizer`` is None where no other could be asked.
+    """
+
+    synthesizer: str | None = None
+    doubt: str
+    agrees: bool
+    reason: str
+
+
 class Drafting(Noun):
-    """How a proposal came to be: what the language models saw, redacted, what they took, and what was turned down."""
+    """How a proposal came to be: what the language models saw, redacted, what they took, and what was turned down.
+
+    ``attachments`` names the pictures and audio notes that went along, by kind, size and digest.
+    """
 
     system: str = ""
     user: str = ""
+    attachments: tuple[str, ...] = ()
     calls: tuple[ModelCall, ...] = ()
     rejected: tuple[Rejection, ...] = ()
+    second_opinion: SecondOpinion | None = None
 
 
 class Proposal(Noun):

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     repository: Path | None = Field(default=None, description="Local git repository that pull requests are made in.")
     base_branch: str = Field(default="main", description="Branch that pull requests are made against.")
     policy: Path | None = Field(default=None, description="Policy file; default is the one shipped with the package.")
+    verify_s: float = Field(default=10.0, gt=0, description="Look whether what was done helped this often.")
+    verify_minutes: float = Field(default=15.0, gt=0, description="After how long without recovery it is undone.")
     approval_days: float = Field(default=7.0, gt=0, description="How long a pull request waits for a person.")
 
     prices: Path | None = Field(default=None, description="YAML file of what capacity costs, for `qai-sre optimize`.")
@@ -90,11 +92,13 @@ class Settings(BaseSettings):
     openai_model: str = Field(default="gpt-5-mini", description="Which OpenAI (or local) model drafts.")
     llm_timeout_s: float = Field(default=60.0, gt=0, description="How long a language model may take to answer.")
     llm_tokens: int = Field(default=12_000, ge=1000, description="How much a language model is shown at most.")
+    runbooks: Path | None = Field(default=None, description="Folder of runbooks that a language model is shown of.")
     llm_prices: dict[str, tuple[float, float]] = Field(
         default_factory=dict,
         description='US dollars for a million tokens asked and answered, by model, as JSON: {"model": [0.1, 0.4]}.',
     )
 
+    causal_s: float | None = Field(default=None, gt=0, description="Seconds for causal attribution of an incident.")
     scoring_url: str | None = Field(default=None, description="Where a scoring service answers; default is in process.")
     scoring_token: Secret = Field(default=None, description="Bearer token that the scoring service wants and is sent.")
     scoring_limit_bytes: int = Field(default=67_108_864, ge=1024, description="Larger scoring requests are refused.")
@@ -103,6 +107,8 @@ class Settings(BaseSettings):
     retrain_after: int = Field(default=20, ge=1, description="So many newly labelled incidents are reason to retrain.")
     retrain_made: int = Field(default=200, ge=20, description="Made incidents to learn beside labels, and to judge by.")
     retrain_prepared: Path | None = Field(default=None, description="Prepared incidents that nothing may fall on.")
+    retrain_shadow: int = Field(default=20, ge=0, description="Live incidents a challenger answers unheard; 0: none.")
+    retrain_shadow_days: float = Field(default=7.0, gt=0, description="How long it waits for so many.")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking URI; default is SQLite in state_dir.")
     mlflow_artifacts: str | None = Field(
         default=None, description="Where MLflow keeps files, for instance s3://BUCKET."

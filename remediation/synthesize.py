@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from data.domain import Change, Diagnosis, Incident
 from data.errors import ProposalError
-from data.proposal import Drafting, ModelCall, Proposal, Rejection
+from data.proposal import ApplyPatch, Drafting, ModelCall, Proposal, Rejection, SecondOpinion
 from remediation import offline
 from remediation.choice import refuse_untold
 from remediation.llm import Drafter, DrafterError, Prompt, Reply
 from remediation.llm.answer import parse
+from remediation.llm.attachments import named
 from remediation.llm.guard import accept
 from remediation.llm.prompt import TOKENS, Facts, build
+from remediation.llm.second import compared, doubt
+from remediation.proof import PROOF, prove
 from remediation.redact import Vault
 from remediation.scope import files_in_scope
 from remediation.text import one_line
@@ -56,48 +60,62 @@ class Synthesizer:
             ProposalError: nothing safe can be proposed; the message says why. A person takes over.
         """
         refuse_untold(diagnosis)
+        case = _Case(incident, diagnosis, changes, repository, facts or Facts())
         log = _Log()
-        for drafter in self.drafters:
-            proposal = self._ask(drafter, incident, diagnosis, changes, repository, facts or Facts(), log)
-            if proposal is not None:
-                refuse_unsupported(proposal, diagnosis)
-                return proposal.model_copy(update={"drafting": log.drafting()})
-        proposal = offline.draft(incident, diagnosis, changes)
+        others = iter(self.drafters)
+        proposal = self._first(others, case, log)
+        if proposal is None:
+            proposal = offline.draft(incident, diagnosis, changes)
+        elif why := doubt(proposal, diagnosis, changes):
+            shown = log.prompt
+            log.second_opinion = compared(proposal, self._first(others, case, log), why)
+            log.prompt = shown
         refuse_unsupported(proposal, diagnosis)
         return proposal.model_copy(update={"drafting": log.drafting()})
 
-    def _ask(
-        self,
-        drafter: Drafter,
-        incident: Incident,
-        diagnosis: Diagnosis,
-        changes: Sequence[Change],
-        repository: Path | None,
-        facts: Facts,
-        log: _Log,
-    ) -> Proposal | None:
-        scope = files_in_scope(repository, diagnosis, changes) if repository else {}
-        told = replace(facts, changes=changes, files=scope)
-        refused = ""
-        for _ in range(self.tries):
+    def _first(self, drafters: Iterator[Drafter], case: _Case, log: _Log) -> Proposal | None:
+        """The first draft that passes; what the others broke is told to the next."""
+        for drafter in drafters:
+            proposal = self._ask(drafter, case, log)
+            if proposal is not None:
+                return proposal
+        return None
+
+    def _ask(self, drafter: Drafter, case: _Case, log: _Log) -> Proposal | None:
+        for again in range(self.tries):
             vault = Vault()
-            prompt = build(incident, diagnosis, told, vault, refused=refused, tokens=self.tokens)
+            prompt = build(
+                case.incident, case.diagnosis, case.told, vault, refused=log.refused, tokens=self.tokens
+            )  # fmt: skip
             log.prompt = prompt
             try:
                 reply = drafter.draft(prompt)
             except DrafterError as failed:
-                log.rejected.append(Rejection(synthesizer=drafter.name, reason=str(failed)))
+                log.reject(drafter.name, str(failed))
                 return None
             log.calls.append(self._call(drafter.name, reply))
             try:
-                return accept(
-                    parse(reply.text), incident, diagnosis, changes,
-                    synthesizer=drafter.name, scope=scope, repository=repository, vault=vault,
-                )  # fmt: skip
+                return self._passed(drafter.name, reply, case, vault, is_last=again == self.tries - 1)
             except ProposalError as wrong:
-                refused = str(wrong)
-                log.rejected.append(Rejection(synthesizer=drafter.name, reason=one_line(vault.redact(refused), 500)))
+                log.refused = vault.redact(str(wrong))
+                log.reject(drafter.name, log.refused)
         return None
+
+    def _passed(self, name: str, reply: Reply, case: _Case, vault: Vault, *, is_last: bool) -> Proposal:
+        """The proposal a reply makes within the rules and the gates. Raises ProposalError with what it breaks.
+
+        What only a person may judge goes back to the model, too; where that helped nothing, it goes to the person.
+        """
+        proposal = accept(
+            parse(reply.text), case.incident, case.diagnosis, case.changes,
+            synthesizer=name, scope=case.scope, repository=case.repository, vault=vault,
+        )  # fmt: skip
+        if case.repository is not None and isinstance(proposal.remedy, ApplyPatch):
+            found = [c for c in prove(case.repository, proposal) if not c.passed]
+            hard = [check for check in found if check.name in PROOF]
+            if hard or (found and not is_last):
+                raise ProposalError("; ".join(f"{check.name}: {check.detail}" for check in hard or found))
+        return proposal
 
     def _call(self, name: str, reply: Reply) -> ModelCall:
         price = self.prices.get(reply.model)
@@ -110,20 +128,47 @@ class Synthesizer:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What a fix is drafted for, and what may be told and touched."""
+
+    incident: Incident
+    diagnosis: Diagnosis
+    changes: Sequence[Change]
+    repository: Path | None
+    facts: Facts
+
+    @cached_property
+    def scope(self) -> Mapping[str, str]:
+        return files_in_scope(self.repository, self.diagnosis, self.changes) if self.repository else {}
+
+    @cached_property
+    def told(self) -> Facts:
+        return replace(self.facts, changes=self.changes, files=self.scope)
+
+
 @dataclass
 class _Log:
-    """What is kept of how a proposal came to be."""
+    """What is kept of how a proposal came to be; ``refused`` is what the last draft broke."""
 
     prompt: Prompt | None = None
+    refused: str = ""
     calls: list[ModelCall] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    second_opinion: SecondOpinion | None = None
+
+    def reject(self, synthesizer: str, reason: str) -> None:
+        self.rejected.append(Rejection(synthesizer=synthesizer, reason=one_line(reason, 500)))
 
     def drafting(self) -> Drafting:
+        shown = self.prompt
         return Drafting(
-            system=self.prompt.system if self.prompt else "",
-            user=self.prompt.user if self.prompt else "",
+            system=shown.system if shown else "",
+            user=shown.user if shown else "",
+            attachments=tuple(named(attached) for attached in shown.attachments) if shown else (),
             calls=tuple(self.calls),
             rejected=tuple(self.rejected),
+            second_opinion=self.second_opinion,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data.errors import ConfigError
 from data.settings import Settings
 from remediation.llm import Drafter
 from remediation.llm.gemini import GeminiDrafter
@@ -13,7 +14,13 @@ _NO_KEY = "not-needed"
 
 
 def synthesizer(settings: Settings) -> Synthesizer:
-    """The synthesiser these settings call for; without a key or a base URL, the offline one alone."""
+    """The synthesiser these settings call for; without a key or a base URL, the offline one alone.
+
+    Raises:
+        ConfigError: the folder of runbooks is not there.
+    """
+    if settings.runbooks is not None and not settings.runbooks.is_dir():
+        raise ConfigError(f"QAI_RUNBOOKS: {settings.runbooks} is no folder; name one with runbooks in Markdown")
     drafters: list[Drafter] = []
     if settings.gemini_api_key or settings.gemini_base_url:
         key = settings.gemini_api_key.get_secret_value() if settings.gemini_api_key else _NO_KEY

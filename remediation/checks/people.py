@@ -60,9 +60,14 @@ def check_tests_kept(change: ChangeSet) -> Check:
     return verdict("tests_kept", _weakened(change), "no test is removed or skipped")
 
 
+def is_test_path(path: str) -> bool:
+    """Whether a file is a test by where it lies or what it is called."""
+    return bool(_TEST_PATH.search(path))
+
+
 def _weakened(change: ChangeSet) -> Iterator[str]:
     for file in change.files:
-        if not _TEST_PATH.search(file.path):
+        if not is_test_path(file.path):
             continue
         if file.after is None:
             yield f"{file.path} is deleted"

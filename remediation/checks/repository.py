@@ -7,6 +7,8 @@ from pathlib import Path
 from data.errors import ActionError, InputError
 from remediation.checks.changed import ChangeSet, change_set
 from remediation.git import Git
+from remediation.patch import Plan
+from remediation.patch.scope import read
 
 MAX_FILE_BYTES = 2_000_000
 
@@ -32,6 +34,14 @@ def changes_since(repository: Path, base: str = "HEAD") -> ChangeSet:
     before = {path: _at(git, commit, path) for path in paths}
     after = {path: _now(top / path) for path in paths}
     return change_set(before, after)
+
+
+def placed_changes(plan: Plan, root: Path) -> ChangeSet:
+    """What a plan that has not been written yet does to the files below ``root``."""
+    top = root.resolve()
+    names = {path: path.relative_to(top).as_posix() for path in plan.files}
+    before = {name: read(path) if path.exists() else None for path, name in names.items()}
+    return change_set(before, {names[path]: text for path, text in plan.files.items()})
 
 
 def _at(git: Git, commit: str, path: str) -> str | None:

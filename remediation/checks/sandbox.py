@@ -6,10 +6,12 @@ code nobody has approved, and code nobody has approved does not run on the host.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +21,16 @@ TIMEOUT_S = 300.0
 _MEMORY_BYTES = 2 * 1024**3
 _FILE_BYTES = 256 * 1024**2
 _PROCESSES = 512
+_NO_PROGRAM = 127
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command in the box ended: its exit code, the last line it wrote, and a module it did not find."""
+
+    code: int
+    last: str
+    lacks: str | None = None
 
 
 def run_tests(checkout: Path, command: Sequence[str] | None = None) -> Check | Skipped | None:
@@ -31,20 +43,38 @@ def run_tests(checkout: Path, command: Sequence[str] | None = None) -> Check | S
     tests = tuple(command) if command else test_command(checkout)
     if tests is None:
         return None
+    ran = run_boxed(checkout, tests)
+    if isinstance(ran, str):
+        return Skipped(name="tests", why=ran)
+    if ran.lacks:
+        return Skipped(name="tests", why=f"what the tests need is not installed here: {ran.lacks}")
+    return Check(name="tests", passed=ran.code == 0, detail=ran.last)
+
+
+def run_boxed(checkout: Path, command: Sequence[str]) -> Ran | str:
+    """``command`` run in the box on ``checkout``; a sentence where there is no box."""
     problem = unavailable()
     if problem:
-        return Skipped(name="tests", why=problem)
+        return problem
     try:
         done = subprocess.run(
-            [*box(checkout), *tests], capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+            [*box(checkout), *command], capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return Check(name="tests", passed=False, detail=f"{tests[0]} did not finish within {TIMEOUT_S:.0f} s")
-    lines = [line.strip() for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
+        return Ran(124, f"{command[0]} did not finish within {TIMEOUT_S:.0f} s")
+    output = done.stdout + "\n" + done.stderr
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = lines[-1][:200] if lines else f"exit code {done.returncode}"
-    if done.returncode == 127 or "No module named" in last:
-        return Skipped(name="tests", why=f"what the tests need is not installed here: {last}")
-    return Check(name="tests", passed=done.returncode == 0, detail=last)
+    lacks = last if done.returncode == _NO_PROGRAM else _missing_module(checkout, output) if done.returncode else None
+    return Ran(done.returncode, last, lacks)
+
+
+def _missing_module(checkout: Path, output: str) -> str | None:
+    """What is not installed, where that is why tests did not run; a module of the repository's own is its fault."""
+    for name in re.findall(r"No module named '?([A-Za-z_]\w*)", output):
+        if not (checkout / name).exists() and not (checkout / f"{name}.py").exists():
+            return f"no module named {name}"
+    return None
 
 
 def run_tests_in_a_copy(repository: Path, command: Sequence[str] | None = None) -> Check | Skipped | None:

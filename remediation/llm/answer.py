@@ -25,11 +25,19 @@ class Analysis(_Part):
     factors_contributing: tuple[str, ...] = Field(default=(), max_length=20)
 
 
+class RegressionTest(_Part):
+    """A new test that fails without the changes and passes with them; no path where none can be written."""
+
+    file_path: str = ""
+    content: str = ""
+
+
 class Solution(_Part):
     type: SolutionType
     summary: str = Field(min_length=1)
     code_changes: tuple[CodeChange, ...] = Field(default=(), max_length=20)
     configuration_changes: tuple[ConfigurationChange, ...] = Field(default=(), max_length=20)
+    regression_test: RegressionTest = RegressionTest()
     rollback_instructions: str = ""
     verification_steps: tuple[str, ...] = Field(default=(), max_length=20)
     estimated_impact: str = ""
@@ -108,6 +116,7 @@ def schema() -> dict[str, Any]:
                     "summary": text,
                     "code_changes": {"type": "array", "items": code},
                     "configuration_changes": {"type": "array", "items": setting},
+                    "regression_test": of({"file_path": text, "content": text}),
                     "rollback_instructions": text,
                     "verification_steps": texts,
                     "estimated_impact": text,

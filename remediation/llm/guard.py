@@ -24,11 +24,12 @@ from data.proposal import (
     SolutionType,
 )
 from remediation import offline
-from remediation.checks import ChangeSet, Check, change_set, failures, inspect
+from remediation.checks import REQUIRED, ChangeSet, change_set, failures, inspect
 from remediation.checks.destructive import dangers_in
+from remediation.checks.people import is_test_path
+from remediation.checks.repository import placed_changes
 from remediation.llm.answer import Answer
 from remediation.patch import Scope, plan_changes
-from remediation.patch.scope import read
 from remediation.protected import protected_files
 from remediation.redact import Vault
 from remediation.scope import blamed_service
@@ -40,6 +41,8 @@ _LINK: Final = re.compile(
 _SENTENCE: Final = re.compile(r"(?<=[.!?\]])\s+(?=[A-Z0-9])")
 _CITED: Final = re.compile(r"\[([^\[\]]+)\]")
 _MAX_TEXT = 2000
+# What a person may wave through is not a model's to propose.
+REQUIRED_OF_A_MODEL: Final = REQUIRED | {"new_hosts", "dependencies", "tests_kept", "protected_paths"}
 
 
 def accept(
@@ -178,6 +181,13 @@ def _restored(answer: Answer, vault: Vault) -> tuple[list[CodeChange], list[Conf
         )
         for change in solution.code_changes
     ]
+    test = solution.regression_test
+    if test.file_path:
+        content = vault.restore(test.content)
+        if not is_test_path(test.file_path):
+            raise ProposalError("the regression test is not where tests are; name a file such as tests/test_NAME.py")
+        created = CodeAction.create_file
+        code.append(CodeChange(file_path=test.file_path, new_content_snippet=content, action=created))
     return code, list(solution.configuration_changes)
 
 
@@ -196,28 +206,30 @@ def _refuse_unsafe_changes(
     if repository is None:
         changed = _as_written(code, settings)
     else:
-        outside = [path for path in paths if path not in scope and not _beside(path, scope)]
+        tests = {c.file_path for c in code if _is_new_test(c, repository)}
+        outside = [path for path in paths if path not in scope and not _beside(path, scope) and path not in tests]
         if outside:
             raise ProposalError(f"{one_line(outside[0], 120)} is outside the blamed service's files")
         changed = _placed(code, settings, repository)
-    failed = failures(check_patch(changed))
+    failed = failures(inspect(changed, tools=False).checks, REQUIRED_OF_A_MODEL)
     if failed:
         raise ProposalError("; ".join(f"{check.name}: {check.detail}" for check in failed))
-
-
-def check_patch(change: ChangeSet) -> tuple[Check, ...]:
-    """Every rule over a drafted patch, the ones a person may waive held against a model, too."""
-    checks = inspect(change, tools=False).checks
-    strict = {"new_hosts", "dependencies", "tests_kept", "protected_paths"}
-    return tuple(
-        c.model_copy(update={"name": "destructive"}) if c.name in strict and not c.passed else c for c in checks
-    )
 
 
 def _beside(path: str, scope: Mapping[str, str]) -> bool:
     """A new file in a folder that is in scope."""
     folder = path.rpartition("/")[0]
     return path not in scope and bool(folder) and any(known.rpartition("/")[0] == folder for known in scope)
+
+
+def _is_new_test(change: CodeChange, repository: Path) -> bool:
+    """A new test in a folder where there are tests already: it may show the fault and cannot alter what runs."""
+    folder = change.file_path.rpartition("/")[0]
+    return (
+        change.action is CodeAction.create_file
+        and is_test_path(change.file_path)
+        and any(is_test_path(f"{folder}/{known.name}") for known in (repository / folder).glob("*test*"))
+    )
 
 
 def _as_written(code: Sequence[CodeChange], settings: Sequence[ConfigurationChange]) -> ChangeSet:
@@ -238,10 +250,7 @@ def _placed(code: Sequence[CodeChange], settings: Sequence[ConfigurationChange],
     refused = [f"{change.file_path}: {change.problem}" for change in plan.changes if change.problem]
     if refused:
         raise ProposalError("the patch cannot be placed: " + "; ".join(refused[:3]))
-    root = repository.resolve()
-    names = {path: path.relative_to(root).as_posix() for path in plan.files}
-    before = {name: read(path) if path.exists() else None for path, name in names.items()}
-    return change_set(before, {names[path]: text for path, text in plan.files.items()})
+    return placed_changes(plan, repository)
 
 
 def _patch_id(base: str, code: Sequence[CodeChange], settings: Sequence[ConfigurationChange]) -> str:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.domain import Change, Diagnosis, Evidence, EvidenceKind, Incident
 from remediation.llm import Attachment, Prompt
@@ -23,12 +24,18 @@ _CHARACTERS_A_TOKEN = 3.5  # of English and code, a little on the safe side
 
 @dataclass(frozen=True)
 class Past:
-    """A similar incident of the past, as its own record tells it."""
+    """A similar incident of the past, as its own record tells it.
 
+    ``likeness`` is in [0, 1]. ``minutes_to_recover`` runs from its first alert to its recovery; None where it did not
+    recover by an alert's own word.
+    """
+
+    id: str
     title: str
     cause: str
     fix: str
     minutes_to_recover: float | None = None
+    likeness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,20 @@ class Facts:
     files: Mapping[str, str] = field(default_factory=dict)
     known_issues: Sequence[str] = ()
     history: Sequence[Past] = ()
+    runbooks: Sequence[str] = ()
     attachments: tuple[Attachment, ...] = ()
 
 
 def build(
     incident: Incident, diagnosis: Diagnosis, facts: Facts, vault: Vault, *, refused: str = "", tokens: int = TOKENS
 ) -> Prompt:
-    """The prompt for one incident. What does not fit the budget is left out from the end of each section first."""
-    room = int(tokens * _CHARACTERS_A_TOKEN)
-    sections: list[tuple[str, str]] = []
-    for name, share, lines in _sections(incident, diagnosis, facts):
-        text = vault.redact(_fitted(lines, int(room * share)))
-        if text:
-            sections.append((name, text))
+    """The prompt for one incident.
+
+    Each section has a share of the budget for what it tells best; what sections leave over goes to those that did not
+    fit, the most telling first. Within a section lines are cut from the end, for the most telling come first.
+    """
+    fitted = _fitted(list(_sections(incident, diagnosis, facts)), int(tokens * _CHARACTERS_A_TOKEN))
+    sections = [(name, redacted) for name, text in fitted if (redacted := vault.redact(text))]
     # A fence nobody who wrote a log line could know, the same for the same incident.
     digest = hashlib.sha256("\x1f".join(text for _, text in sections).encode()).hexdigest()[:12]
     fence = f"DATA-{digest}"
@@ -68,20 +76,30 @@ def build(
     )  # fmt: skip
 
 
-def _sections(
-    incident: Incident, diagnosis: Diagnosis, facts: Facts
-) -> Iterator[tuple[str, float, Iterator[str] | list[str]]]:
-    """Name, the share of the budget it may take, and its lines, the most telling first."""
+class _Section(NamedTuple):
+    """Name, the share of the budget it may take, its rank for what others leave over, and its lines."""
+
+    name: str
+    share: float
+    rank: int
+    lines: list[str]
+
+
+def _sections(incident: Incident, diagnosis: Diagnosis, facts: Facts) -> Iterator[_Section]:
+    """In the order they are read; in each the most telling lines come first."""
     alert = incident.alert
     about = f"{alert.metric}={alert.value} threshold={alert.threshold}" if alert.metric else ""
-    yield "alert", 0.05, [f"{alert.service}: {plain(alert.title)} {about} at {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC"]
-    yield "ranked causes", 0.08, _causes(diagnosis, facts.changes)
-    yield "metrics", 0.15, _metrics(diagnosis)
-    yield "logs and spans", 0.15, _observations(diagnosis, (EvidenceKind.log, EvidenceKind.span, EvidenceKind.topology))
-    yield "changes", 0.2, _changes(diagnosis, facts.changes)
-    yield "known issues", 0.05, [plain(issue, 400) for issue in facts.known_issues]
-    yield "similar incidents", 0.07, [_past(past) for past in facts.history]
-    yield "files in scope", 0.25, _files(facts.files)
+    fired = f"{alert.service}: {plain(alert.title)} {about} at {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC"
+    told = (EvidenceKind.log, EvidenceKind.span, EvidenceKind.topology)
+    yield _Section("alert", 0.05, 0, [fired])
+    yield _Section("ranked causes", 0.08, 1, list(_causes(diagnosis, facts.changes)))
+    yield _Section("metrics", 0.15, 4, list(_metrics(diagnosis)))
+    yield _Section("logs and spans", 0.14, 5, list(_observations(diagnosis, told)))
+    yield _Section("changes", 0.2, 2, list(_changes(diagnosis, facts.changes)))
+    yield _Section("known issues", 0.04, 7, [plain(issue, 400) for issue in facts.known_issues])
+    yield _Section("similar incidents", 0.06, 6, [_past(past) for past in facts.history])
+    yield _Section("runbooks", 0.06, 8, [plain(line, 400) for text in facts.runbooks for line in text.splitlines()])
+    yield _Section("files in scope", 0.22, 3, list(_files(facts.files)))
 
 
 def _causes(diagnosis: Diagnosis, changes: Sequence[Change]) -> Iterator[str]:
@@ -120,14 +138,14 @@ def _changes(diagnosis: Diagnosis, changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _files(files: Mapping[str, str]) -> Iterator[str]:
-    for path, text in sorted(files.items(), key=lambda item: len(item[1])):
+    for path, text in files.items():
         yield f"--- {path}"
         yield from text.splitlines()
 
 
 def _past(past: Past) -> str:
     took = f"; recovered after {past.minutes_to_recover:.0f} min" if past.minutes_to_recover is not None else ""
-    return f"{plain(past.title)}: cause {plain(past.cause)}; fix {plain(past.fix)}{took}"
+    return f"{plain(past.id)} {plain(past.title)}: cause {plain(past.cause)}; fix {plain(past.fix)}{took}"
 
 
 def _worthiest(diagnosis: Diagnosis, kinds: tuple[EvidenceKind, ...]) -> list[Evidence]:
@@ -142,15 +160,29 @@ def _ids(ids: Sequence[str]) -> str:
     return "".join(f" [{i}]" for i in ids[:6])
 
 
-def _fitted(lines: Iterator[str] | list[str], room: int) -> str:
-    kept: list[str] = []
-    for line in lines:
-        if len(line) + 1 > room:
-            kept.append("(more was left out: it did not fit)")
-            break
-        kept.append(line)
-        room -= len(line) + 1
-    return "\n".join(kept)
+def _fitted(sections: list[_Section], room: int) -> list[tuple[str, str]]:
+    """Each section's text, all of them together within ``room`` characters."""
+    kept = [_that_fit(section.lines, int(room * section.share)) for section in sections]
+    left = room - sum(_size(section.lines[:count]) for section, count in zip(sections, kept, strict=True))
+    for at in sorted(range(len(sections)), key=lambda at: sections[at].rank):
+        more = _that_fit(sections[at].lines[kept[at] :], left)
+        left -= _size(sections[at].lines[kept[at] : kept[at] + more])
+        kept[at] += more
+    return [(section.name, _cut(section.lines, count)) for section, count in zip(sections, kept, strict=True)]
+
+
+def _that_fit(lines: Sequence[str], room: int) -> int:
+    """How many of the first lines fit."""
+    sizes = accumulate(len(line) + 1 for line in lines)
+    return sum(1 for _ in takewhile(lambda size: size <= room, sizes))
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
+
+
+def _cut(lines: Sequence[str], count: int) -> str:
+    return "\n".join([*lines[:count], *(["(more was left out: it did not fit)"] if count < len(lines) else [])])
 
 
 @lru_cache(maxsize=1)

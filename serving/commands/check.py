@@ -25,6 +25,7 @@ def command(repo: Path, base: str, tests: bool, as_json: bool) -> None:
     """
     from data.errors import InputError
     from remediation.checks import Check, Report, Skipped, inspect
+    from remediation.checks.regression import check_regression_since
     from remediation.checks.repository import changes_since
     from remediation.checks.sandbox import run_tests_in_a_copy
 
@@ -33,11 +34,11 @@ def command(repo: Path, base: str, tests: bool, as_json: bool) -> None:
     change = changes_since(repo, base)
     report = inspect(change)
     if tests and change.files:
-        answer = run_tests_in_a_copy(repo)
-        if isinstance(answer, Check):
-            report = Report((*report.checks, answer), report.skipped)
-        elif isinstance(answer, Skipped):
-            report = Report(report.checks, (*report.skipped, answer))
+        for answer in (run_tests_in_a_copy(repo), check_regression_since(repo, base, change)):
+            if isinstance(answer, Check):
+                report = Report((*report.checks, answer), report.skipped)
+            elif isinstance(answer, Skipped):
+                report = Report(report.checks, (*report.skipped, answer))
     if as_json:
         click.echo(json.dumps(as_record(report)))
     else:

@@ -62,13 +62,18 @@ def _propose(
     base: str,
     attach: tuple[Path, ...],
 ) -> tuple[dict[str, Any], Proposal]:
+    from pipelines.precedents import from_runbooks
     from remediation.execute import action_request
+    from remediation.llm.attachments import read_attachment
     from remediation.llm.prompt import Facts
     from remediation.policy import DEFAULT_POLICY, ActionKind, decide, load_policy_or_refuse
     from remediation.rehearse import rehearse
     from serving.drafters import synthesizer
 
-    facts = Facts(attachments=tuple(_attachment(path) for path in attach))
+    facts = Facts(
+        runbooks=from_runbooks(settings.runbooks, incident, diagnosis),
+        attachments=tuple(read_attachment(path) for path in attach),
+    )
     proposal, checks = rehearse(
         synthesizer(settings), incident, diagnosis, telemetry.changes, repository=repo, base=base, facts=facts
     )
@@ -114,19 +119,6 @@ def _incident(alert: Alert, diagnosis: Diagnosis, environment: str | None) -> In
         id=f"INC-{alert.id}"[:80], title=alert.title, service=alert.service, status=IncidentStatus.investigating,
         severity=diagnosis.severity, opened_at=alert.fired_at, alerts=(alert,), environment=environment,
     )  # fmt: skip
-
-
-def _attachment(path: Path) -> Any:
-    import mimetypes
-
-    from data.errors import InputError
-    from remediation.llm import Attachment
-
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    kind = {"audio/x-wav": "audio/wav", "audio/mp3": "audio/mpeg"}.get(kind, kind)
-    if not kind.startswith(("image/", "audio/")):
-        raise InputError(f"{path} is neither a picture nor an audio file by its name", field="--attach")
-    return Attachment(media_type=kind, content=path.read_bytes())
 
 
 def _no_proposal(why: str, as_json: bool) -> None:

@@ -14,6 +14,9 @@ from remediation.checks import Check, Skipped, change_set, inspect
 from remediation.checks.sandbox import run_tests, run_tests_in_a_copy, unavailable
 from serving.commands.check import command
 
+# What happens to be installed beside us need not be loaded for each of these runs.
+QUICK = "[pytest]\naddopts = --disable-plugin-autoload\n"
+
 
 def failed(before: dict[str, str], after: dict[str, str | None]) -> set[str]:
     return {check.name for check in inspect(change_set(before, after), tools=False).checks if not check.passed}
@@ -65,6 +68,7 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "test_shop.py").write_text(
         "from shop import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
     )
+    (tmp_path / "pytest.ini").write_text(QUICK)
     for args in (("init", "-q"), ("add", "-A"), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x")):
         subprocess.run(["git", "-C", str(tmp_path), *args], check=True)
     return tmp_path
@@ -106,6 +110,7 @@ def test_the_box_has_no_network_no_secrets_and_no_way_out(tmp_path: Path, monkey
     (outside / "witness").write_text("untouched")
     inside = tmp_path / "inside"
     inside.mkdir()
+    (inside / "pytest.ini").write_text(QUICK)
     (inside / "test_box.py").write_text(
         "import os, pathlib, socket\nimport pytest\n\n"
         "def test_environment():\n    assert 'QAI_TEST_SECRET' not in os.environ\n\n"

@@ -1,0 +1,54 @@
+"""A drafted patch tried out in a throw-away copy before anybody sees it: every gate, and tests in a sandbox."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from data.errors import ProposalError
+from data.proposal import Proposal
+from remediation.checks import Check, inspect
+from remediation.checks.regression import check_regression
+from remediation.checks.repository import placed_changes
+from remediation.checks.sandbox import run_tests, run_tests_in_a_copy
+from remediation.patch import plan_changes, write
+
+# A draft that does not pass these is not proposed; other findings are a person's to judge.
+PROOF = frozenset({"tests"})
+
+
+def prove(repository: Path, proposal: Proposal) -> tuple[Check, ...]:
+    """Every check that could be made of ``proposal``'s changes on a copy of ``repository``; nothing is written there.
+
+    Raises:
+        ProposalError: the changes cannot be placed.
+    """
+    solution = proposal.proposed_solution
+    with _copy(repository) as copy:
+        plan = plan_changes(copy, [*solution.code_changes, *solution.configuration_changes])
+        if not plan.applies:
+            raise ProposalError("the patch cannot be placed")
+        change = placed_changes(plan, copy)
+        write(plan)
+        tests = run_tests(copy)
+        if isinstance(tests, Check) and not tests.passed and _fail_anyway(repository):
+            tests = None
+        ran = (tests, check_regression(repository, change))
+        return (*inspect(change).checks, *(check for check in ran if isinstance(check, Check)))
+
+
+def _fail_anyway(repository: Path) -> bool:
+    """Whether the repository's tests fail without the change, too: then they tell nothing of it."""
+    without = run_tests_in_a_copy(repository)
+    return not isinstance(without, Check) or not without.passed
+
+
+@contextmanager
+def _copy(repository: Path) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="qai-proof-") as folder:
+        copy = Path(folder) / "repository"
+        shutil.copytree(repository, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
+        yield copy
