@@ -167,6 +167,22 @@ class Store:
             payloads = connection.scalars(_artifacts(incident_id, kind).order_by(t.artifacts.c.seq))
             return [kind.model_validate(payload) for payload in payloads]
 
+    def having(
+        self, *kinds: type[Noun], without: type[Noun] | None = None, since: datetime | None = None
+    ) -> list[Incident]:
+        """Incidents for which something of any of these types was made, oldest first; opened ``since``, if given.
+
+        Those for which something of the type ``without`` was made are left out.
+        """
+        kind, of = t.artifacts.c.kind, sa.select(t.artifacts.c.incident_id)
+        query = sa.select(t.incidents).where(t.incidents.c.id.in_(of.where(kind.in_([k.__name__ for k in kinds]))))
+        if without is not None:
+            query = query.where(t.incidents.c.id.not_in(of.where(kind == without.__name__)))
+        if since is not None:
+            query = query.where(t.incidents.c.opened_at >= since)
+        with reading(self.engine) as connection:
+            return read_incidents(connection, query.order_by(t.incidents.c.opened_at, t.incidents.c.id))
+
     def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
         """Add a line to an incident's timeline."""
         with self.engine.begin() as connection:

@@ -9,10 +9,12 @@ from data.domain import Decision, Feedback, IncidentStatus, Noun, Outcome, PullR
 from data.errors import PolicyError, StoreError
 from data.proposal import Proposal
 from pipelines.casefile import CaseFiles
+from pipelines.rulings import Rulings
 from pipelines.sites import Sites
-from remediation import approval, execute
+from remediation import approval
+from remediation.approval import Approval
 from remediation.forge import LocalForge
-from remediation.policy import ActionKind, ActionRequest, Policy
+from remediation.policy import ActionRequest, Policy
 
 
 @dataclass(frozen=True)
@@ -24,22 +26,33 @@ class Answers:
     policy: Policy
 
     def approve(self, incident_id: str, by: str) -> Decision:
-        """Record a person's yes. Nothing is done here; see :class:`serving.services.Responder` for errors."""
+        """Record a person's yes. Nothing is done here; see :class:`serving.services.Responder` for errors.
+
+        Returns:
+            The decision to act once enough people have said yes; until then one that asks for more.
+        """
+        store = self.files.store
         proposal, request, pull_request = self._question(incident_id)
-        if pull_request is None:
-            rule = approval.authorise(self.policy, request, by)
-            why = f"{by} approved proposal {proposal.id}; rule {rule.name!r} lets them."
-            decision = Decision(outcome=Outcome.act, action=str(request.action), by=by, explanation=why)
-        else:
-            decision = approval.approve(
-                proposal, by, self.policy, request=request, forge=self._forge(incident_id), pull_request=pull_request
-            )
+        approval.authorise(self.policy, request, by)
+        # Kept before it is counted: of two people at once, whoever counts last sees both.
+        store.put(incident_id, Approval(proposal_id=proposal.id, by=by))
+        decision = approval.approve(
+            proposal,
+            store.all(incident_id, Approval),
+            self.policy,
+            request=request,
+            forge=self._forge(incident_id) if pull_request else None,
+            pull_request=pull_request,
+        )
+        audit.append(store.engine, by, "approve", incident_id, proposal=proposal.id)
+        if decision.outcome is not Outcome.act:
+            store.note(incident_id, "approval", f"{by} approved. {decision.explanation}")
+            return decision
         feedback = Feedback(
-            incident_id=incident_id, proposal_id=proposal.id, verdict=Verdict.approved, by=by, at=decision.at
+            incident_id=incident_id, proposal_id=proposal.id, verdict=Verdict.approved, by=decision.by, at=decision.at
         )
         self._settle(incident_id, IncidentStatus.approved, decision, feedback)
-        audit.append(self.files.store.engine, by, "approve", incident_id, proposal=proposal.id)
-        self.files.store.note(incident_id, "approved", decision.explanation)
+        store.note(incident_id, "approved", decision.explanation)
         return decision
 
     def reject(
@@ -64,7 +77,7 @@ class Answers:
             true_change=true_change,
             comment=comment,
         )
-        approval.authorise(self.policy, request, by)
+        approval.authorise_no(self.policy, request, by)
         if pull_request is not None:
             self._forge(incident_id).review(pull_request.number, Verdict.rejected, by)
         self._settle(incident_id, IncidentStatus.escalated, feedback)
@@ -87,8 +100,8 @@ class Answers:
             raise StoreError(f"nothing about {incident_id} waits for approval")
         if incident.status is not IncidentStatus.awaiting_approval:
             raise PolicyError(f"{incident_id} is decided already: it is {incident.status.value}")
-        action = ActionKind.merge if pull_request else ActionKind(proposal.remedy.kind)
-        return proposal, execute.action_request(action, incident, files.diagnosis(incident_id), proposal), pull_request
+        rulings = Rulings(files, self.policy)
+        return proposal, rulings.request(incident_id, rulings.question(incident_id)), pull_request
 
     def _forge(self, incident_id: str) -> LocalForge:
         return self.sites.of(self.files.store.incident(incident_id)).repository()

@@ -17,7 +17,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
 from data.database import connect_for_workflows
-from data.domain import Decision, Feedback, IncidentStatus, RejectReason, now
+from data.domain import Decision, Feedback, IncidentStatus, Outcome, RejectReason, now
 from data.errors import ConfigError
 from data.settings import Settings
 from data.store import Store
@@ -96,7 +96,8 @@ class Worker:
 
     def approve(self, incident_id: str, by: str) -> Decision:
         decision = self._answers.approve(incident_id, by)
-        self.begin_conclude(incident_id)
+        if decision.outcome is Outcome.act:  # else more people have to approve
+            self.begin_conclude(incident_id)
         return decision
 
     def reject(

@@ -1,111 +1,157 @@
-"""Whose yes counts, and that only the first answer does."""
+"""Whose yes counts, how many it takes, and that only the first answer does."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from data.domain import Decision, Outcome, PullRequestState, RejectReason, Verdict
+from data.domain import Decision, Outcome, PullRequestState, Severity, Verdict
 from data.errors import PolicyError
-from remediation.approval import approve, reject
+from remediation.approval import Approval, approve, authorise, authorise_no
 from remediation.execute import action_request, close_pull_request, merge_pull_request, open_pull_request, propose_fix
 from remediation.forge import LocalForge
-from remediation.policy import Approvers, Policy, Rule, load_policy, load_policy_or_refuse
+from remediation.policy import (
+    ActionKind,
+    ActionRequest,
+    Approvers,
+    Freeze,
+    Policy,
+    Rule,
+    load_policy,
+    load_policy_or_refuse,
+)
 
 ACT = Decision(outcome=Outcome.act, action="open_pull_request", by="test", explanation="allowed")
+
+MERGE = ActionRequest(action=ActionKind.merge, service="checkout", confidence=0.8, severity=Severity.high)
 
 
 @pytest.fixture
 def desk(repo, culprit, incident, diagnosis_for, change_of):
-    """An open pull request, and ``answer(approve or reject, by, ...)`` about it."""
+    """An open pull request, and ``approve(*who, ...)`` about it."""
     diagnosis = diagnosis_for(culprit)
     proposal = propose_fix(incident, diagnosis, [change_of(culprit)])
     forge = LocalForge(repo.path)
     opened = open_pull_request(forge, "main", incident, diagnosis, proposal, decision=ACT)
-    request = action_request("merge", incident, diagnosis, proposal)
+    asked = action_request("merge", incident, diagnosis, proposal)
 
-    def answer(verb, by, *args, policy=None, **more):
-        rules = policy or load_policy()
-        return verb(proposal, by, *args, rules, request=request, forge=forge, pull_request=opened, **more)
+    def answer(*people, policy=None, **fields):
+        given = [Approval(proposal_id=proposal.id, by=by) for by in people]
+        request = asked.model_copy(update=fields)
+        return approve(proposal, given, policy or load_policy(), request=request, forge=forge, pull_request=opened)
 
-    answer.forge, answer.number, answer.proposal = forge, opened.number, proposal
+    answer.forge, answer.number, answer.proposal, answer.request = forge, opened.number, proposal, asked
     return answer
 
 
-def policy(outcome: str = "ask", **approvers: object) -> Policy:
-    rule = Rule(name="r", actions=("merge",), outcome=outcome, approvers=Approvers.model_validate(approvers))
-    return Policy(version=1, rules=(rule,))
+def policy(outcome: str = "ask", approvals: int = 1, **approvers: object) -> Policy:
+    rule = Rule(
+        name="r",
+        actions=("merge",),
+        outcome=outcome,
+        approvers=Approvers.model_validate(approvers),
+        approvals=approvals,
+    )
+    return Policy(version=1, rules=(rule,), roles={"lead": ("ada",)})
 
 
 def test_an_approval_is_a_decision_to_act_by_that_person(desk):
-    decision = desk(approve, "grace")
+    decision = desk("grace")
     assert (decision.outcome, decision.action, decision.by) == (Outcome.act, "merge", "grace")
-    assert desk(approve, "grace") == decision
+    assert desk("grace") == decision
+    assert desk("grace", "linus") == decision, "the first word stands"
 
 
-def test_a_rejection_is_feedback_with_a_fixed_reason(desk):
-    feedback = desk(reject, "grace", RejectReason.wrong_change, true_change="abc", comment="it was the flag")
-    assert feedback.verdict is Verdict.rejected
-    assert (feedback.reason, feedback.true_change) == (RejectReason.wrong_change, "abc")
-    closed = close_pull_request(desk.forge, desk.number, feedback.reason)
+def test_what_was_rejected_cannot_be_approved(desk):
+    desk.forge.review(desk.number, Verdict.rejected, "grace")
+    closed = close_pull_request(desk.forge, desk.number, "wrong_change")
     assert closed.state is PullRequestState.closed
     with pytest.raises(PolicyError, match="already rejected by grace"):
-        desk(approve, "linus")
-
-
-def test_a_reason_that_is_not_in_the_list_changes_nothing(desk):
-    with pytest.raises(ValueError, match="because"):
-        desk(reject, "grace", "because")
-    assert desk(approve, "linus").by == "linus"
-
-
-def test_of_many_at_once_one_wins(desk):
-    def vote(n: int):
-        try:
-            return desk(approve, f"p{n}").by if n % 2 else desk(reject, f"p{n}", RejectReason.other).by
-        except PolicyError as late:
-            return str(late)
-
-    with ThreadPoolExecutor(6) as pool:
-        said = list(pool.map(vote, range(6)))
-    winners = [s for s in said if s.startswith("p") and len(s) == 2]
-    assert len(winners) == 1
-    assert all(f"by {winners[0]}" in s for s in said if s not in winners)
+        desk("linus")
 
 
 @pytest.mark.parametrize(
-    ("rules", "roles", "allowed"),
+    ("rules", "by", "roles", "allowed"),
     [
-        (policy(people=["grace"]), (), True),
-        (policy(people=["linus"]), (), False),
-        (policy(roles=["sre"]), ("dev", "sre"), True),
-        (policy(roles=["sre"]), ("dev",), False),
-        (policy(people=["*"]), (), True),
-        (policy(), ("admin",), False),
-        (policy("refuse", people=["*"]), (), False),
-        (Policy(version=1, rules=()), (), False),
+        (policy(people=["grace"]), "grace", (), True),
+        (policy(people=["linus"]), "grace", (), False),
+        (policy(roles=["sre"]), "grace", ("dev", "sre"), True),
+        (policy(roles=["sre"]), "grace", ("dev",), False),
+        (policy(roles=["lead"]), "ada", (), True),
+        (policy(roles=["lead"]), "grace", (), False),
+        (policy(people=["*"]), "grace", (), True),
+        (policy(people=["*"]), "api", (), True),
+        (policy(), "grace", ("admin",), False),
+        (policy("refuse", people=["*"]), "grace", (), False),
+        (Policy(version=1, rules=()), "grace", (), False),
     ],
 )
-def test_the_policy_says_whose_word_counts(desk, rules, roles, allowed):
-    if allowed:
-        assert desk(approve, "grace", policy=rules, roles=roles).outcome is Outcome.act
-        return
-    for verb, args in ((approve, ()), (reject, (RejectReason.other,))):
+def test_the_policy_says_whose_word_counts(rules, by, roles, allowed):
+    for verb in (authorise, authorise_no):
+        if allowed:
+            assert verb(rules, MERGE, by, roles).name == "r"
+        else:
+            with pytest.raises(PolicyError):
+                verb(rules, MERGE, by, roles)
+
+
+def test_approvals_that_do_not_count_decide_nothing(desk):
+    assert desk("grace", policy=policy(people=["linus"])).outcome is Outcome.ask
+    for refusing in (policy("refuse", people=["*"]), load_policy_or_refuse(Path("none.yaml"))):
         with pytest.raises(PolicyError):
-            desk(verb, "grace", *args, policy=rules, roles=roles)
+            desk("grace", policy=refusing)
     assert desk.forge.record(desk.number).review is None
 
 
-def test_an_unreadable_policy_lets_nobody_approve(desk, tmp_path):
-    with pytest.raises(PolicyError, match="cannot be read"):
-        desk(approve, "grace", policy=load_policy_or_refuse(tmp_path / "none.yaml"))
+def test_two_people_have_to_agree_and_the_same_one_counts_once(desk):
+    two = policy(approvals=2, people=["*"])
+    for who in (("grace",), ("grace", "grace"), ("grace", "Grace"), ("grace", " GRACE ")):
+        first = desk(*who, policy=two)
+        assert (first.outcome, first.by) == (Outcome.ask, "grace")
+        assert "1 of 2: grace" in first.explanation
+        assert desk.forge.record(desk.number).review is None
+    decision = desk("grace", "grace", "linus", "ada", policy=two)
+    assert (decision.outcome, decision.by) == (Outcome.act, "grace and linus")
+    assert desk.forge.record(desk.number).review.by == "grace and linus"
+    assert desk("grace", "linus", "ada", policy=two) == decision
+
+
+def test_only_those_the_policy_names_make_up_the_two(desk):
+    two = policy(approvals=2, people=["linus"], roles=["lead"])
+    assert desk("grace", "linus", policy=two).outcome is Outcome.ask
+    assert desk("grace", "linus", "ada", policy=two).by == "linus and ada"
+
+
+def test_a_shared_token_is_no_second_person(desk):
+    two = policy(approvals=2, people=["*"])
+    with pytest.raises(PolicyError, match="nobody in particular"):
+        authorise(two, desk.request, "api")
+    assert desk("grace", "api", policy=two).outcome is Outcome.ask
+    assert desk("grace", "api", policy=policy(approvals=2, people=["*", "api"])).outcome is Outcome.act
+
+
+def test_protected_paths_can_take_two_people(desk):
+    careful = policy(people=["*"]).model_copy(update={"protected_approvals": 2})
+    assert desk("grace", policy=careful, paths=(".github/workflows/ci.yml",)).outcome is Outcome.ask
+    assert desk("grace", policy=careful, paths=("src/cart.py",)).outcome is Outcome.act
+
+
+def test_a_freeze_takes_approvals_back_and_still_takes_a_no(desk):
+    at = desk.request.at
+    freeze = {"name": "launch", "from": at - timedelta(hours=1), "to": at + timedelta(hours=1), "reason": "launch"}
+    frozen = policy(people=["*"]).model_copy(update={"freezes": (Freeze.model_validate(freeze),)})
+    with pytest.raises(PolicyError, match=r"freeze 'launch' lasts until .* \(launch\)"):
+        desk("grace", policy=frozen)
+    assert desk.forge.record(desk.number).review is None
+    assert authorise_no(frozen, desk.request, "grace").name == "r"
 
 
 @pytest.mark.parametrize("by", ["", "  ", "a\nb", "x" * 300])
-def test_whoever_decides_is_named(desk, by):
+def test_whoever_decides_is_named(by):
     with pytest.raises(PolicyError, match="has to be named"):
-        desk(approve, by)
+        authorise(load_policy(), MERGE, by)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from data.domain import Decision, Outcome, PullRequestState
 from data.errors import ActionError, PolicyError, ProposalError
-from remediation.approval import approve
+from remediation.approval import Approval, approve
 from remediation.execute import (
     action_request,
     merge_pull_request,
@@ -45,7 +45,8 @@ def test_the_whole_way_from_diagnosis_to_merge(repo, culprit, case):
         merge_pull_request(forge, opened.number, decision=asked)
     assert repo.snapshot() == before
 
-    approved = approve(proposal, "grace", policy, request=request, forge=forge, pull_request=opened)
+    given = [Approval(proposal_id=proposal.id, by="grace")]
+    approved = approve(proposal, given, policy, request=request, forge=forge, pull_request=opened)
     assert repo.snapshot() == before
     merged = merge_pull_request(forge, opened.number, decision=approved)
 

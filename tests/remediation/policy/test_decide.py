@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,13 @@ from remediation.policy import (
     ActionRequest,
     Approvers,
     Budget,
+    Freeze,
     Policy,
+    Reach,
     Rule,
+    Tier,
+    Tiers,
+    Window,
     decide,
     load_policy,
     load_policy_or_refuse,
@@ -40,7 +46,7 @@ def test_the_default_policy_opens_pull_requests_and_asks_for_the_rest():
     assert (opened.outcome, opened.by) == (Outcome.act, "open-pull-request")
     assert decide(default, ask(confidence=0.1)).outcome is Outcome.ask
     assert decide(default, ask(environment=None)).outcome is Outcome.act
-    for action in set(ActionKind) - {ActionKind.open_pull_request, ActionKind.deploy}:
+    for action in set(ActionKind) - {ActionKind.open_pull_request, ActionKind.deploy, ActionKind.undo}:
         assert decide(default, ask(action)).outcome is Outcome.ask, action
 
 
@@ -161,17 +167,24 @@ def test_no_rules_never_act(action, severity, confidence, service, environment):
 
 
 def test_the_example_in_the_documentation_works(tmp_path):
-    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
     example = text.split("```yaml\n")[1].split("```")[0]
     mine = policy(tmp_path, example)
     assert decide(mine, ask(service="payments")).outcome is Outcome.refuse
-    assert decide(mine, ask("merge", environment="staging", confidence=0.95)).outcome is Outcome.act
-    assert decide(mine, ask("merge")).outcome is Outcome.ask
+    office = {"at": "2026-11-23T10:00Z", "reach": 3, "users": 0.5}
+    assert decide(mine, ask("merge", environment="staging", confidence=0.95, **office)).outcome is Outcome.act
+    assert decide(mine, ask("merge", environment="staging", confidence=0.95)).by == "blast radius"
+    assert decide(mine, ask("merge", **office)).by == "people-merge"
+    assert decide(mine, ask("merge", **{**office, "at": "2026-11-20T14:00Z"})).by == "people-merge"
+    assert decide(mine, ask("merge", **{**office, "at": "2026-11-27T14:00Z"})).by == "freeze black-friday"
+    assert "2 different people" in decide(mine, ask("merge", severity="critical", **office)).explanation
     assert decide(mine, ask("scale")).outcome is Outcome.refuse
 
 
 def test_every_key_is_documented():
-    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
-    keys = {*Policy.model_fields, *Rule.model_fields, *Approvers.model_fields, *Budget.model_fields} - {"problem"}
-    assert [key for key in sorted(keys) if key not in text] == []
+    text = (Path(__file__).parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
+    parts = (Policy, Rule, Approvers, Budget, Reach, Tiers, Window, Freeze)
+    keys = {field.alias or name for part in parts for name, field in part.model_fields.items()} - {"problem"}
+    assert [key for key in sorted(keys) if not re.search(rf"[`.]{key}[`.]", text)] == []
+    assert [tier for tier in Tier if f"`{tier}`" not in text] == []
     assert [kind for kind in ActionKind if f"`{kind}`" not in text] == []

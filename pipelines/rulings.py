@@ -1,0 +1,93 @@
+"""What the policy is asked about an incident, what it answers, and a record of both that can be played again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from data import audit
+from data.domain import Decision, Noun, PullRequest, now
+from data.excerpt import Topology
+from data.topology import ServiceGraph
+from pipelines.casefile import CaseFiles
+from pipelines.track_record import track_record
+from remediation import execute
+from remediation.approval import Approval, Tally, tally
+from remediation.policy import CHANGING, ActionKind, ActionRequest, Policy, decide, reaching
+
+# A line that looks like a file's name in a diff and is none can only make an answer stricter.
+_FILE = re.compile(r"^(?:---|\+\+\+) \"?[ab]/([^\n\t\"]+)", re.MULTILINE)
+
+
+class Ruling(Noun):
+    """One question to the policy, with everything the answer rested on, and the answer."""
+
+    request: ActionRequest
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """The policy in force, asked about incidents."""
+
+    files: CaseFiles
+    policy: Policy
+
+    def request(self, incident_id: str, action: ActionKind | str, paths: Sequence[str] | None = None) -> ActionRequest:
+        """What the policy is asked. ``paths`` None are those of the pull request, where there is one."""
+        store = self.files.store
+        incident, diagnosis = store.incident(incident_id), self.files.diagnosis(incident_id)
+        kind = ActionKind(action)
+        asked = execute.action_request(
+            kind, incident, diagnosis, self.files.proposal(incident_id), recent_actions=self._recent(kind)
+        )
+        touched = tuple(self._touched(incident_id) if paths is None else paths)
+        record = track_record(store, asked.action, asked.service, at=asked.at, days=self.policy.tiers.days)
+        return reaching(
+            asked.model_copy(update={"paths": touched, "record": record}), graph_of(self.files, incident_id)
+        )
+
+    def decide(self, incident_id: str, action: ActionKind | str, paths: Sequence[str] | None = None) -> Decision:
+        """Ask the policy, and keep what was asked and answered."""
+        request = self.request(incident_id, action, paths)
+        decision = decide(self.policy, request)
+        self.files.store.put(incident_id, Ruling(request=request, decision=decision))
+        self.files.store.put(incident_id, decision)
+        return decision
+
+    def tally(self, incident_id: str) -> Tally:
+        """Who has approved what waits for approval, and how many have to. Raises PolicyError where it is refused."""
+        proposal = self.files.proposal(incident_id)
+        given = self.files.store.all(incident_id, Approval)
+        return tally(self.policy, self.request(incident_id, self.question(incident_id)), proposal, given)
+
+    def question(self, incident_id: str) -> ActionKind:
+        """What a person's yes would let happen: the merge of the pull request, else the remedy itself."""
+        if self.files.store.latest(incident_id, PullRequest) is not None:
+            return ActionKind.merge
+        return ActionKind(self.files.proposal(incident_id).remedy.kind)
+
+    def _touched(self, incident_id: str) -> list[str]:
+        """The files of the pull request, as they were planned and as its diff names them."""
+        pull_request = self.files.store.latest(incident_id, PullRequest)
+        asked = [ruling.request for ruling in self.files.store.all(incident_id, Ruling)]
+        planned = {
+            path for request in asked if request.action is ActionKind.open_pull_request for path in request.paths
+        }
+        return sorted(planned | set(_FILE.findall(pull_request.diff if pull_request else "")))
+
+    def _recent(self, action: ActionKind) -> int:
+        """What counts against the budget: pull requests are counted apart from what changes something that runs."""
+        kinds = CHANGING if action in CHANGING else {action}
+        since = now() - timedelta(hours=1)
+        return sum(audit.count(self.files.store.engine, kind.value, since=since) for kind in kinds)
+
+
+def graph_of(files: CaseFiles, incident_id: str) -> ServiceGraph:
+    """Who called whom when the incident was investigated."""
+    seen = files.store.latest(incident_id, Topology)
+    if seen is None:
+        return ServiceGraph()
+    return ServiceGraph([(edge.caller, edge.callee) for edge in seen.edges], [node.id for node in seen.nodes])
