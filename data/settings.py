@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     )
 
     causal_s: float | None = Field(default=None, gt=0, description="Seconds for causal attribution of an incident.")
+    causal_s: float | None = Field(default=None, gt=0, description="Seconds for causal attribution of an incident.")
     scoring_url: str | None = Field(default=None, description="Where a scoring service answers; default is in process.")
     scoring_token: Secret = Field(default=None, description="Bearer token that the scoring service wants and is sent.")
     scoring_limit_bytes: int = Field(default=67_108_864, ge=1024, description="Larger scoring requests are refused.")

@@ -12,6 +12,8 @@ from pydantic import SecretStr, ValidationError
 from data.domain import Alert, Diagnosis
 from data.settings import Settings
 from data.telemetry import Telemetry
+from models.causal.dowhy_gcm import require_dowhy
+from pipelines.attribution import with_attribution
 from pipelines.champion import Loaded
 from pipelines.scoring.incident import DiagnosisReply
 from pipelines.scoring.telemetry import write_message
@@ -27,9 +29,20 @@ def investigator(settings: Settings, champion: Callable[[], Loaded]) -> Investig
     def here(alert: Alert, telemetry: Telemetry) -> Diagnosis:
         return champion().investigate(alert, telemetry)
 
-    if settings.scoring_url is None:
-        return here
-    return RemoteInvestigator(settings.scoring_url.rstrip("/"), settings.scoring_token, otherwise=here)
+    chosen: Investigator = here
+    if settings.scoring_url is not None:
+        chosen = RemoteInvestigator(settings.scoring_url.rstrip("/"), settings.scoring_token, otherwise=here)
+    return chosen if settings.causal_s is None else _attributing(chosen, settings.causal_s)
+
+
+def _attributing(chosen: Investigator, budget_s: float) -> Investigator:
+    """``chosen``, and what a causal model says beside it. Raises ConfigError without the extra that this needs."""
+    require_dowhy()
+
+    def both(alert: Alert, telemetry: Telemetry) -> Diagnosis:
+        return with_attribution(chosen(alert, telemetry), alert, telemetry, budget_s=budget_s)
+
+    return both
 
 
 @dataclass(frozen=True)

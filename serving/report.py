@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from data.domain import Alert, Change, Diagnosis
+from pipelines.attribution import attributed
 
 _SHOWN = 5
 
@@ -23,6 +24,9 @@ def report_lines(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnos
             yield f"         reaches the alert by {' -> '.join(candidate.path)}"
     if not diagnosis.candidates:
         yield "  none: nothing in the telemetry supports a cause"
+    if said := attributed(diagnosis):
+        yield "A causal model of the calls, which is no part of the ranking"
+        yield from (f"  - {item.summary}" for item in said)
     yield "Changes"
     for line in _changes(changes, diagnosis):
         yield f"  {line}"

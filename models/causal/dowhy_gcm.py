@@ -7,8 +7,11 @@ is stopped when its time is over. Needs the extra ``causal``.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from models.causal.nodes import Nodes
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 BUDGET_S = 20.0
 # The nodes nearest to the target are kept: Shapley values cost up to 2^N evaluations.
@@ -29,17 +33,28 @@ MOST_ANOMALIES = 3
 
 
 class Question(StrEnum):
-    """``anomaly``: whose noise makes these samples outliers; ``change``: whose mechanism changed the distribution."""
+    """``change``: whose mechanism changed the distribution; ``anomaly``: whose noise makes these samples outliers."""
 
-    anomaly = "anomaly"
     change = "change"
+    anomaly = "anomaly"
 
 
-def gcm_contributions(nodes: Nodes, question: Question, *, budget_s: float = BUDGET_S) -> dict[str, float] | None:
-    """Each service's contribution to what the target suffers; None where the budget was not enough.
+Contributions = dict[str, float]
+# How long the process may take to clear up.
+ENDS_S = 1.0
+
+
+def gcm_contributions(
+    nodes: Nodes, questions: Sequence[Question] = tuple(Question), *, budget_s: float = BUDGET_S
+) -> dict[Question, Contributions]:
+    """For each question that the budget was enough for, each service's contribution to what the target suffers.
 
     For an anomaly in nats (of the target's information-theoretic outlier score), for a change in units of the
     target's mean. Negative where a service made it less bad.
+
+    Args:
+        questions: in the order to answer them.
+        budget_s: of the clock, for all of them and for starting dowhy.
 
     Raises:
         ConfigError: without dowhy.
@@ -48,22 +63,40 @@ def gcm_contributions(nodes: Nodes, question: Question, *, budget_s: float = BUD
     require_dowhy()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    worker = context.Process(target=_work, args=(theirs, nodes, question), daemon=True)
+    worker = context.Process(target=_work, args=(theirs, nodes, tuple(questions)), daemon=True)
+    over = monotonic() + budget_s
     worker.start()
     theirs.close()
+    found: dict[Question, Contributions] = {}
     try:
-        if not ours.poll(budget_s):
-            return None
-        found: dict[str, float] | str = ours.recv()
+        for question in questions:
+            if not ours.poll(max(over - monotonic(), 0.0)):
+                break
+            found[question] = _answer(ours)
+    finally:
+        _end(worker, in_s=ENDS_S if len(found) == len(questions) else 0.0)
+        ours.close()
+    return found
+
+
+def _end(worker: SpawnProcess, in_s: float) -> None:
+    """Let it end by itself for a while, so that it clears up; then ask it to; then make it."""
+    worker.join(in_s)
+    if worker.is_alive():
+        worker.terminate()
+        worker.join(ENDS_S)
+    worker.kill()
+    worker.join()
+
+
+def _answer(worker: Connection) -> Contributions:
+    try:
+        said: Contributions | str = worker.recv()
     except EOFError as error:
         raise ModelError("the process that attributes died; see its output") from error
-    finally:
-        worker.kill()
-        worker.join()
-        ours.close()
-    if isinstance(found, str):
-        raise ModelError(f"dowhy could not attribute: {found}")
-    return found
+    if isinstance(said, str):
+        raise ModelError(f"dowhy could not attribute: {said}")
+    return said
 
 
 def require_dowhy() -> None:
@@ -74,14 +107,14 @@ def require_dowhy() -> None:
         raise ConfigError("causal attribution with dowhy needs the extra: pip install 'qai-sre[causal]'")
 
 
-def attribute(nodes: Nodes, question: Question, *, seed: int = 0) -> dict[str, float]:
+def attribute(nodes: Nodes, question: Question, *, seed: int = 0) -> Contributions:
     """The same in this process, for as long as it takes."""
     _quiet()
     nodes = nearest(nodes, MOST_NODES)
     np.random.seed(seed)  # dowhy draws from numpy's global state
-    answers: dict[Question, Callable[[Nodes], dict[str, float]]] = {
-        Question.anomaly: _anomaly,
+    answers: dict[Question, Callable[[Nodes], Contributions]] = {
         Question.change: _change,
+        Question.anomaly: _anomaly,
     }
     return answers[question](nodes)
 
@@ -104,9 +137,11 @@ def nearest(nodes: Nodes, most: int) -> Nodes:
     )
 
 
-def _work(answer: Connection, nodes: Nodes, question: Question) -> None:
+def _work(answer: Connection, nodes: Nodes, questions: Sequence[Question]) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        answer.send(attribute(nodes, question))
+        for question in questions:
+            answer.send(attribute(nodes, question))
     except Exception as error:  # noqa: BLE001  (dowhy raises whatever its parts raise; the parent must hear of it)
         answer.send(f"{type(error).__name__}: {error}")
 
@@ -118,17 +153,25 @@ def _quiet() -> None:
     gcm.config.set_default_n_jobs(1)
 
 
-def _anomaly(nodes: Nodes) -> dict[str, float]:
+def _change(nodes: Nodes) -> Contributions:
     from dowhy import gcm
 
-    model = gcm.InvertibleStructuralCausalModel(_graph(nodes))
-    for service in nodes.services:
-        model.set_causal_mechanism(
-            service,
-            gcm.AdditiveNoiseModel(gcm.ml.create_ridge_regressor())
-            if nodes.callees[service]
-            else gcm.EmpiricalDistribution(),
-        )
+    found = gcm.distribution_change(
+        _mechanisms(nodes, gcm.ProbabilisticCausalModel),
+        _table(nodes, nodes.normal),
+        _table(nodes, nodes.incident),
+        nodes.target,
+        num_samples=SAMPLES,
+        difference_estimation_func=lambda old, new: float(np.mean(new) - np.mean(old)),
+        shapley_config=_shapley(),
+    )
+    return {str(s): float(value) for s, value in found.items()}
+
+
+def _anomaly(nodes: Nodes) -> Contributions:
+    from dowhy import gcm
+
+    model = _mechanisms(nodes, gcm.InvertibleStructuralCausalModel)
     gcm.fit(model, _table(nodes, nodes.normal))
     rows = np.unique(np.linspace(0, len(nodes.incident) - 1, MOST_ANOMALIES).round().astype(int))
     found = gcm.attribute_anomalies(
@@ -141,42 +184,25 @@ def _anomaly(nodes: Nodes) -> dict[str, float]:
     return {str(s): float(np.mean(values)) for s, values in found.items()}
 
 
-def _change(nodes: Nodes) -> dict[str, float]:
+def _mechanisms(nodes: Nodes, kind: Callable[[Any], Any]) -> Any:
+    """A model in which a service follows its callees linearly, and has a disturbance of its own."""
+    import networkx as nx
     from dowhy import gcm
 
-    model = gcm.ProbabilisticCausalModel(_graph(nodes))
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(nodes.services)
+    graph.add_edges_from((callee, service) for service in nodes.services for callee in nodes.callees[service])
+    model = kind(graph)
     for service in nodes.services:
-        model.set_causal_mechanism(
-            service,
-            gcm.AdditiveNoiseModel(gcm.ml.create_ridge_regressor())
-            if nodes.callees[service]
-            else gcm.EmpiricalDistribution(),
-        )
-    found = gcm.distribution_change(
-        model,
-        _table(nodes, nodes.normal),
-        _table(nodes, nodes.incident),
-        nodes.target,
-        num_samples=SAMPLES,
-        difference_estimation_func=lambda old, new: float(np.mean(new) - np.mean(old)),
-        shapley_config=_shapley(),
-    )
-    return {str(s): float(value) for s, value in found.items()}
+        follows = gcm.AdditiveNoiseModel(gcm.ml.create_ridge_regressor()) if nodes.callees[service] else None
+        model.set_causal_mechanism(service, follows or gcm.EmpiricalDistribution())
+    return model
 
 
 def _shapley() -> Any:
     from dowhy.gcm.shapley import ShapleyApproximationMethods, ShapleyConfig
 
     return ShapleyConfig(ShapleyApproximationMethods.PERMUTATION, num_permutations=PERMUTATIONS, n_jobs=1)
-
-
-def _graph(nodes: Nodes) -> Any:
-    import networkx as nx
-
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(nodes.services)
-    graph.add_edges_from((callee, service) for service in nodes.services for callee in nodes.callees[service])
-    return graph
 
 
 def _table(nodes: Nodes, values: Any) -> Any:

@@ -26,6 +26,7 @@ from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology
 from data.impact import Impact
 from data.proposal import Proposal
 from data.store import Event, Store
+from pipelines.attribution import attributed
 from serving.nexus import diff
 from serving.nexus.impact import ImpactView
 from serving.nexus.layout import neighbourhood, positions
@@ -150,6 +151,11 @@ class IncidentView:
         text = f"{percent(lead.probability)} that it is {lead.service}: {how_sure(lead.probability)}"
         rivals = ", ".join(f"{c.service} ({percent(c.probability)})" for c in self.others[:2] if c.probability >= 0.01)
         return f"{text}. Else {rivals}" if rivals else text
+
+    @property
+    def attributed(self) -> tuple[Evidence, ...]:
+        """What a causal model said, where one was asked."""
+        return attributed(self.diagnosis) if self.diagnosis else ()
 
     @property
     def others(self) -> tuple[Candidate, ...]:

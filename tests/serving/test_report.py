@@ -32,6 +32,14 @@ def test_no_change_is_followed_by_what_it_rests_on() -> None:
     assert lines[at + 1].strip() == "[E1] web says that a certificate has expired"
 
 
+def test_a_causal_model_is_heard_apart_from_the_ranking() -> None:
+    said = Evidence(id="causal-missing", kind=EvidenceKind.missing, summary="no causal attribution: no graph",
+                    source="causal")  # fmt: skip
+    lines = list(report_lines(ALERT, {}, DIAGNOSIS.model_copy(update={"evidence": (*DIAGNOSIS.evidence, said)})))
+    assert lines[lines.index("A causal model of the calls, which is no part of the ranking") + 1].endswith(said.summary)
+    assert not any("causal" in line for line in report_lines(ALERT, {}, DIAGNOSIS))
+
+
 def test_the_record_for_scripts_cites_it_too() -> None:
     assert as_record(DIAGNOSIS)["no_change_evidence"] == ["E1"]
 

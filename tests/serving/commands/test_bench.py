@@ -104,7 +104,8 @@ def test_the_table_names_every_method_and_the_delay(recordings: Path) -> None:
     code, out, _ = run("--dataset", "rcd", "--path", str(recordings))
     assert code == 0
     assert "alert 60 s after the fault" in out
-    assert "qai cannot tell in 0% of the cases; AC@1 where it can 1.00, and of the surest 50% 1.00" in " ".join(out.split())
+    said = " ".join(out.split())
+    assert "qai cannot tell in 0% of the cases; AC@1 where it can 1.00, and of the surest 50% 1.00" in said
     for name in ("qai", "random", "n_sigma", "mean_shift", "peak memory"):
         assert name in out
 
