@@ -1,10 +1,10 @@
 """What was done to the world for an incident, and what came of it. All kept with the incident, oldest first.
 
-    Operation      a write to a running system, worked out and not made: what it is now, what it would become
-    Applied        a write that was made, with what it takes to take it back
-    Recovery       what telemetry says of it afterwards
-    TakingBack     it did not help, so it is to be taken back: on record before anything is written
-    TakenBack      it was taken back, or why not
+Operation      a write to a running system, worked out and not made: what it is now, what it would become
+Applied        a write that was made, with what it takes to take it back
+Recovery       what telemetry says of it afterwards
+TakingBack     it did not help, so it is to be taken back: on record before anything is written
+TakenBack      it was taken back, or why not
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Operation(Noun):
         kind: the remedy's kind, such as ``scale``.
         target: what is written to, as its platform names it.
         summary: the write as one imperative sentence, with what it was and what it becomes.
-        before, after: the state that is changed and nothing else, under the platform's own names. A platform writes only
-            where it finds ``before``, and has nothing to do where it finds ``after``.
+        before, after: the state that is changed and nothing else, under the platform's own names. A platform writes
+            only where it finds ``before``, and has nothing to do where it finds ``after``.
         irreversible: why it cannot be taken back; None where :meth:`reversed` takes it back.
         canary: how it is tried on a part first; None where it is done as a whole.
     """
@@ -41,9 +41,7 @@ class Operation(Noun):
     def reversed(self) -> Operation:
         """The operation that takes this one back."""
         summary = f"Take back: {self.summary}"
-        return self.model_copy(
-            update={"before": self.after, "after": self.before, "summary": summary, "canary": None}
-        )
+        return self.model_copy(update={"before": self.after, "after": self.before, "summary": summary, "canary": None})
 
 
 class Applied(Noun):
@@ -73,8 +71,8 @@ class RecoveryOutcome(StrEnum):
 
     ``recovered``: what alerted is back in its usual range, what was said to hold holds, nothing else got worse.
     ``partly``: what alerted is back, and something else that was said to hold is not, or could not be seen.
-    ``not_recovered``: in the time given it did not come back. ``worse``: something got worse that had been well, or what
-    alerted did. ``failed``: it could not be made as a whole. ``unverified``: what alerted could not be seen.
+    ``not_recovered``: in the time given it did not come back. ``worse``: something got worse that had been well, or
+    what alerted did. ``failed``: it could not be made as a whole. ``unverified``: what alerted could not be seen.
     """
 
     recovered = "recovered"

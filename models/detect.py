@@ -118,7 +118,7 @@ def _felt(metrics: Metrics, period: Period, known: npt.NDArray[np.bool_]) -> Ite
         key, usual, now = scores.keys[i], float(scores.base[i]), float(scores.now[i])
         towards = _harmful(scores.kinds[i], key)
         limit = usual + towards * HELD * float(scores.scale[i])
-        if is_symptom(key) and _is_felt(scores.kinds[i], usual, now):
+        if is_symptom(key) and is_felt(scores.kinds[i], usual, now):
             recent = _last(metrics, i, period.end, OF_LAST)
             if len(recent) == OF_LAST and (towards * (recent - limit) > 0).sum() >= SAMPLES:
                 yield Breach(key, usual, now, limit, float(scores.harm[i]))
@@ -148,7 +148,7 @@ def _finite(values: Floats) -> Floats:
     return np.asarray(values[np.isfinite(values)])
 
 
-def _is_felt(kind: Kind, usual: float, now: float) -> bool:
+def is_felt(kind: Kind, usual: float, now: float) -> bool:
     if kind is Kind.latency:
         return now >= (1.0 + LATENCY_SHARE) * usual
     whole = 100.0 if max(abs(usual), abs(now)) > 1.0 else 1.0

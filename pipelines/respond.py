@@ -1,9 +1,10 @@
 """The flow: from an alert to a decision, one step a function, each step durable.
 
-    alert -> triage -> collect -> investigate -> propose -> ask | a person decides -> act -> deploy
+    alert -> triage -> collect -> investigate -> propose -> ask | a person decides -> act -> deploy | it harms -> undo
 
-Three flows: ``take_in`` handles one alert, ``respond`` one incident as far as it goes without a person, and
-``conclude`` begins when a person has decided: nothing waits in between, so a thousand open questions cost nothing.
+Four flows: ``take_in`` handles one alert, ``respond`` one incident as far as it goes without a person, ``conclude``
+begins when a person has decided, and ``take_back`` when telemetry says that what was done did not help
+(:mod:`pipelines.recovery`): nothing waits in between, so a thousand open questions cost nothing.
 Every step is idempotent: after a crash the step that was under way runs again, and those before it do not.
 """
 
@@ -47,6 +48,7 @@ class Steps(Protocol):
     def act(self, incident_id: str) -> bool: ...
     def deploy(self, incident_id: str) -> None: ...
     def withdraw(self, incident_id: str, because: str) -> None: ...
+    def take_back(self, incident_id: str) -> None: ...
 
 
 def take_in(key: str, do: Steps, durable: Durable) -> str | None:
@@ -81,3 +83,8 @@ def conclude(incident_id: str, do: Steps, durable: Durable) -> None:
         durable.step(do.withdraw, incident_id, "nobody decided in time")
     else:
         durable.step(do.withdraw, incident_id, "a person rejected the proposal")
+
+
+def take_back(incident_id: str, do: Steps, durable: Durable) -> None:
+    """Undo what was done for an incident, or say to a person why not."""
+    durable.step(do.take_back, incident_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from data.domain import Incident
 from data.errors import ActionError
 from data.sources import Source
-from remediation.actions.lab import LabPlatform
+from remediation.actions import Deploys, Platform
 from remediation.forge import LocalForge
 
 NO_REPOSITORY = "no repository is configured to open a pull request in: set QAI_REPOSITORY"
@@ -21,7 +21,8 @@ class Site:
     sources: Sequence[Source] = ()
     forge: LocalForge | None = None
     base_branch: str = "main"
-    platform: LabPlatform | None = None
+    platform: Platform | None = None
+    deployer: Deploys | None = None
 
     def repository(self) -> LocalForge:
         """The repository that fixes go to.
@@ -40,6 +41,11 @@ class Sites:
 
     default: Site
     by_environment: Mapping[str, Site] = field(default_factory=dict)
+
+    @property
+    def named(self) -> tuple[tuple[str | None, Site], ...]:
+        """Every site with its environment; the default's is None."""
+        return ((None, self.default), *self.by_environment.items())
 
     def of(self, incident: Incident) -> Site:
         return self.by_environment.get(incident.environment or "", self.default)

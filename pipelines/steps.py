@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from data import audit
-from data.brake import Brake
-from data.domain import Alert, Decision, Diagnosis, IncidentStatus, Outcome, PullRequest, PullRequestState, now
-from data.errors import ActionError, PolicyError, ProposalError, StoppedError
+from data.domain import Alert, Diagnosis, IncidentStatus, now
+from data.errors import ProposalError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
 from data.settings import Settings
@@ -20,16 +18,18 @@ from data.sources.bundle import read_telemetry, write_bundle
 from data.store import Store
 from data.telemetry import Telemetry
 from models.traces import join_spans
+from pipelines.act import Acting
 from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
 from pipelines.collect import collect
 from pipelines.excerpt import excerpt_of
-from pipelines.impact import impact_of, in_words
+from pipelines.impact import impact_of, in_words, severity_with
 from pipelines.investigate import investigate
-from pipelines.sites import Site, Sites
+from pipelines.precedents import facts_about
+from pipelines.sites import Sites
 from pipelines.triage import Triage, triage
 from remediation import execute
-from remediation.policy import ActionKind, ActionRequest, Policy, decide
+from remediation.policy import Policy
 from remediation.synthesize import Synthesizer
 
 
@@ -53,8 +53,8 @@ class IncidentSteps:
         return self.files.store
 
     @property
-    def brake(self) -> Brake:
-        return Brake.of(self.store.engine, self.settings.state_dir)
+    def acting(self) -> Acting:
+        return Acting(self.settings, self.files, self.sites, self.policy)
 
     def triage(self, key: str) -> Triage:
         return triage(self.store, key, self.files.known_graph())
@@ -99,8 +99,7 @@ class IncidentSteps:
             self.store.put(incident_id, artifact)
         impact = impact_of(incident.alert, telemetry, diagnosis, objective=self.settings.objective)
         self.store.put(incident_id, impact)
-        # What the text and the error budget tell may make it worse than its telemetry alone, never better.
-        severity = max(diagnosis.severity, impact.severity, key=lambda found: found.rank)
+        severity = severity_with(impact, diagnosis)
         self.store.set_severity(incident_id, severity)
         self.store.note(incident_id, "investigated", _finding(diagnosis), severity=severity.value)
         self.store.note(incident_id, "impact", in_words(impact), terms=[t.model_dump() for t in impact.terms])
@@ -115,7 +114,16 @@ class IncidentSteps:
         try:
             site = self.sites.of(incident)
             proposal = execute.propose_fix(
-                incident, diagnosis, self.files.changes(incident_id), self.synthesizer, site.forge, site.base_branch
+                incident,
+                diagnosis,
+                self.files.changes(incident_id),
+                self.synthesizer,
+                site.forge,
+                site.base_branch,
+                # The rules look at this incident alone; only a language model is told of others.
+                facts_about(self.store, incident, diagnosis, self.settings.runbooks)
+                if self.synthesizer.drafters
+                else None,
             )
         except ProposalError as error:
             self.files.escalate(incident_id, f"no fix is proposed: {error}")
@@ -125,19 +133,8 @@ class IncidentSteps:
         return True
 
     def ask(self, incident_id: str) -> bool:
-        """Put the fix to a person: as a pull request where it is code, as a question where it is not.
-
-        The policy has to allow it, and somebody has to be able to carry it out.
-        """
-        try:
-            if self._is_by_hand(self.files.proposal(incident_id)):
-                self._ask(incident_id)
-            else:
-                self._open_pull_request(incident_id)
-        except (ProposalError, PolicyError, ActionError) as error:
-            self.files.escalate(incident_id, f"no fix waits for approval: {error}")
-            return False
-        return True
+        """Put the fix to a person; see :class:`pipelines.act.Acting` for this and every step that changes the world."""
+        return self.acting.ask(incident_id)
 
     def verdict(self, incident_id: str) -> IncidentStatus:
         """What was decided about the pull request; ``awaiting_approval`` means that nobody did, in time.
@@ -148,152 +145,23 @@ class IncidentSteps:
         return IncidentStatus.awaiting_approval if late else self._standing(incident_id)
 
     def act(self, incident_id: str) -> bool:
-        """Do what a person approved. Where that fails a person is asked again, or takes over."""
-        if self.store.latest(incident_id, PullRequest) is None:
-            return self._apply(incident_id)
-        return self._merge(incident_id)
+        return self.acting.act(incident_id)
 
     def deploy(self, incident_id: str) -> None:
-        """Bring what was merged to where it runs, where that is ours to do; elsewhere your own pipeline does it."""
-        platform = self._site(incident_id).platform
-        if platform is None or self.store.latest(incident_id, PullRequest) is None:
-            return
-        decision = decide(self.policy, self._request(ActionKind.deploy, incident_id))
-        if decision.outcome is not Outcome.act:
-            self.store.note(incident_id, "deploy", f"deploying is left to you: {decision.explanation}")
-            return
-        audit.append(self.store.engine, decision.by, "deploy", incident_id, because=decision.explanation)
-        try:
-            self._check_brake(incident_id)
-            deployed = platform.deploy()
-        except ActionError as error:
-            self.files.escalate(incident_id, f"the merged fix could not be deployed: {error}")
-            return
-        self.store.note(incident_id, "deployed", "; ".join(c.summary for c in deployed) or "it was deployed already")
-
-    def _merge(self, incident_id: str) -> bool:
-        decision, number = self.files.required(incident_id, Decision), self.files.pull_request(incident_id).number
-        audit.append(self.store.engine, decision.by, "merge", incident_id, because=decision.explanation)
-        try:
-            self._check_brake(incident_id)
-            pull_request = execute.merge_pull_request(self._site(incident_id).repository(), number, decision=decision)
-        except (PolicyError, ActionError) as error:
-            # The question stands: once what was in the way is out of it, the same person may say yes again.
-            if self.store.claim(incident_id, IncidentStatus.approved, IncidentStatus.awaiting_approval):
-                self.store.note(incident_id, "problem", f"the approved pull request could not be merged: {error}")
-            return False
-        self.store.put(incident_id, pull_request)
-        message = f"pull request {number} is merged, approved by {decision.by}; waiting for the alert to recover"
-        self.store.move(incident_id, IncidentStatus.merged, message, commit=pull_request.merge_commit)
-        return True
-
-    def _apply(self, incident_id: str) -> bool:
-        decision, remedy = self.files.required(incident_id, Decision), self.files.proposal(incident_id).remedy
-        platform = self._site(incident_id).platform
-        audit.append(self.store.engine, decision.by, remedy.kind, incident_id, because=decision.explanation)
-        try:
-            if decision.outcome is not Outcome.act or decision.action != remedy.kind:
-                raise ActionError(f"no decision allows {remedy.kind}: {decision.explanation}")
-            if platform is None:
-                raise ActionError("nothing is configured that could carry it out")
-            self._check_brake(incident_id)
-            done = platform.apply(remedy)
-        except StoppedError as stopped:
-            # The question stands: once the stop is lifted, the same person may say yes again.
-            if self.store.claim(incident_id, IncidentStatus.approved, IncidentStatus.awaiting_approval):
-                self.store.note(incident_id, "stopped", f"not done: {stopped}")
-            return False
-        except ActionError as error:
-            self.files.escalate(incident_id, f"what was approved could not be done: {error}")
-            return False
-        message = f"{'; '.join(c.summary for c in done)}, approved by {decision.by}; waiting for the alert to recover"
-        self.store.move(incident_id, IncidentStatus.merged, message)
-        return True
+        self.acting.deploy(incident_id)
 
     def withdraw(self, incident_id: str, because: str) -> None:
-        """Close the pull request, if it is open, without merging it."""
-        pull_request = self.store.latest(incident_id, PullRequest)
-        if pull_request is None or pull_request.state is not PullRequestState.open:
-            return
-        number, forge = pull_request.number, self._site(incident_id).repository()
-        audit.append(self.store.engine, "qai-sre", "close_pull_request", incident_id, because=because)
-        try:
-            self._check_brake(incident_id)
-            self.store.put(incident_id, execute.close_pull_request(forge, number, because))
-            self.store.note(incident_id, "withdrawn", f"pull request {number} is closed: {because}")
-        except ActionError as error:
-            self.store.note(incident_id, "problem", f"pull request {number} could not be closed: {error}")
+        self.acting.withdraw(incident_id, because)
+
+    def take_back(self, incident_id: str) -> None:
+        self.acting.take_back(incident_id)
 
     def give_up(self, incident_id: str, because: str) -> None:
         """Hand an incident whose flow failed to a person."""
         self.files.escalate(incident_id, because)
 
-    def _is_by_hand(self, proposal: Proposal) -> bool:
-        """Whether no code change is needed: then it is done where the service runs, by us or by hand."""
-        return execute.needs_a_person(proposal) is not None
-
-    def _ask(self, incident_id: str) -> None:
-        proposal = self.files.proposal(incident_id)
-        platform = self._site(incident_id).platform
-        if platform is None or not platform.carries_out(proposal.remedy):
-            raise ActionError(str(execute.needs_a_person(proposal)))
-        decision = decide(self.policy, self._request(ActionKind(proposal.remedy.kind), incident_id))
-        self.store.put(incident_id, decision)
-        if decision.outcome is Outcome.refuse:
-            raise PolicyError(decision.explanation)
-        if self._standing(incident_id) is IncidentStatus.investigating:
-            message = f"waits for approval: {proposal.proposed_solution.summary}"
-            self.store.move(incident_id, IncidentStatus.awaiting_approval, message)
-
-    def _request(self, action: ActionKind, incident_id: str) -> ActionRequest:
-        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
-        return execute.action_request(action, incident, diagnosis, self.files.proposal(incident_id))
-
-    def _open_pull_request(self, incident_id: str) -> None:
-        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
-        proposal, site = self.files.proposal(incident_id), self.sites.of(incident)
-        forge, base = site.repository(), site.base_branch
-        opened = execute.opened_before(forge, incident, proposal)
-        if opened is not None:
-            return self._await_person(incident_id, opened)
-        plan = execute.plan_fix(forge, base, incident, diagnosis, proposal)
-        if plan is None:
-            raise ActionError(str(execute.needs_a_person(proposal)))
-
-        recent = audit.count(self.store.engine, "open_pull_request", since=now() - timedelta(hours=1))
-        request = execute.action_request(
-            "open_pull_request", incident, diagnosis, proposal, plan, recent_actions=recent
-        )
-        decision = decide(self.policy, request)
-        self.store.put(incident_id, decision)
-        if decision.outcome is not Outcome.act:
-            raise PolicyError(decision.explanation)
-
-        # The intent is on record before the world is touched, so that a crash in between can be told from nothing.
-        audit.append(self.store.engine, decision.by, "open_pull_request", incident_id, branch=plan.branch)
-        self._check_brake(incident_id)
-        pull_request = execute.open_pull_request(forge, base, incident, diagnosis, proposal, decision=decision)
-        self._await_person(incident_id, pull_request)
-
-    def _await_person(self, incident_id: str, pull_request: PullRequest) -> None:
-        self.store.put(incident_id, pull_request)
-        standing = self._standing(incident_id)
-        if standing is IncidentStatus.investigating:
-            message = f"pull request {pull_request.number} is open: {pull_request.title}"
-            self.store.move(incident_id, IncidentStatus.awaiting_approval, message, branch=pull_request.branch)
-        elif standing is IncidentStatus.resolved:
-            self.withdraw(incident_id, "the alert recovered while it was being opened")
-
-    def _check_brake(self, incident_id: str) -> None:
-        """Asked right before every write: an emergency stop halts what is queued and what is under way."""
-        incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
-        self.brake.check(execute.touched_service(incident, diagnosis, self.files.proposal(incident_id)))
-
     def _standing(self, incident_id: str) -> IncidentStatus:
         return self.store.incident(incident_id).status
-
-    def _site(self, incident_id: str) -> Site:
-        return self.sites.of(self.store.incident(incident_id))
 
 
 def _finding(diagnosis: Diagnosis) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from data.domain import PullRequest, PullRequestState, RejectReason, Verdict, now
 from data.errors import ActionError, PolicyError
+from remediation.checks.check import Check
 from remediation.git import Git, branch_name
-from remediation.records import HEADS, Record, Records, Review
+from remediation.records import HEADS, CheckRuns, Record, Records, Review
 from remediation.text import defang, one_line, paragraph
 
 _LOCK_NAME = "qai-sre.lock"
@@ -51,8 +52,20 @@ class LocalForge:
             )
         return head
 
-    def open(self, branch: str, base: str, title: str, body: str, *, head: str, incident_id: str) -> PullRequest:
+    def open(
+        self,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        *,
+        head: str,
+        incident_id: str,
+        checks: tuple[Check, ...] = (),
+    ) -> PullRequest:
         """Open a pull request for commit ``head`` as ``branch``; opened before, it is returned as it is.
+
+        ``checks`` are what the gates said of it, on the commit it parts from the base branch at.
 
         Raises:
             ActionError: ``branch`` exists and is not this pull request's, or the incident has another one open.
@@ -68,18 +81,20 @@ class LocalForge:
                     )
             if self.git.commit(f"refs/heads/{branch}") is not None:
                 raise ActionError(f"branch {branch} exists and belongs to no pull request of ours; rename or delete it")
+            # Where the two parted, not today's tip: the diff shows what is proposed and nothing else.
+            base_commit = self.git.run("merge-base", self.branch_head(base), head).strip()
             record = Record(
                 number=self._records.next_number(),
                 incident_id=incident_id,
                 branch=branch,
                 base=base,
-                # Where the two parted, not today's tip: the diff shows what is proposed and nothing else.
-                base_commit=self.git.run("merge-base", self.branch_head(base), head).strip(),
+                base_commit=base_commit,
                 head=head,
                 title=one_line(title),
                 body=body,
                 state=PullRequestState.open,
                 opened_at=now(),
+                runs=(CheckRuns(base=base_commit, checks=checks, at=now()),) if checks else (),
             )
             refs = (f"refs/heads/{branch}", f"{HEADS}{record.number}/head")
             self._records.write(record, [f"create {ref} {head}" for ref in refs])
@@ -119,12 +134,35 @@ class LocalForge:
             self._records.write(record.model_copy(update={"review": review}))
             return review
 
-    def merge(self, number: int, by: str) -> PullRequest:
+    def record_checks(self, number: int, base: str, checks: tuple[Check, ...]) -> None:
+        """Keep what the gates said of a pull request as merged into commit ``base``."""
+        with self._exclusive():
+            record = self._records.read(number)
+            runs = (*record.runs, CheckRuns(base=base, checks=checks, at=now()))
+            self._records.write(record.model_copy(update={"runs": runs}))
+
+    @contextmanager
+    def merged_with(self, number: int, base: str) -> Iterator[Git]:
+        """A temporary checkout of commit ``base`` with a pull request merged into it and not committed.
+
+        Raises:
+            ActionError: they conflict.
+        """
+        record = self._records.read(number)
+        with self.git.worktree(base) as tree:
+            self._merge_into(tree, record)
+            yield tree
+
+    def merge(self, number: int, by: str, *, onto: str | None = None) -> PullRequest:
         """Merge into the base branch with a merge commit that names who approved. Merged before, nothing happens.
+
+        Args:
+            onto: the commit the base branch has to stand at, as it was checked; None for wherever it stands.
 
         Raises:
             ActionError: the pull request is closed, rejected or changed since it was opened, it conflicts with
-                the base branch, or the base branch is checked out with uncommitted changes. Nothing is changed then.
+                the base branch, or the base branch has moved from ``onto`` or is checked out with uncommitted changes.
+                Nothing is changed then.
         """
         with self._exclusive():
             record = self._records.read(number)
@@ -134,6 +172,8 @@ class LocalForge:
             base = self.branch_head(record.base)
             merge_commit = self._merged_before(record, base)
             if merge_commit is None:
+                if onto not in (None, base):
+                    raise ActionError(f"{record.base} moved while the checks ran; approve again")
                 merge_commit = self._merge_commit(record, base, by)
                 self._advance(record.base, base, merge_commit)
             merged = record.model_copy(update={"state": PullRequestState.merged, "merge_commit": merge_commit})
@@ -180,18 +220,19 @@ class LocalForge:
 
     def _merge_commit(self, record: Record, base: str, by: str) -> str:
         with self.git.worktree(base) as tree:
-            result = tree.try_run("merge", "--no-ff", "--no-commit", "--quiet", record.head)
-            if not result.ok:
-                files = ", ".join(tree.conflicts()) or result.problem
-                raise ActionError(
-                    f"pull request {record.number} conflicts with {record.base} in {files}; merge it by hand"
-                )
+            self._merge_into(tree, record)
             merged = tree.run("write-tree").strip()
             message = (
                 f"Merge pull request {record.number} from {record.branch}\n\n{paragraph(record.title)}\n\n"
                 f"Incident: {record.incident_id}\nApproved-by: {defang(one_line(by, 100))}\n"
             )
             return tree.commit_tree(merged, (base, record.head), message)
+
+    def _merge_into(self, tree: Git, record: Record) -> None:
+        result = tree.try_run("merge", "--no-ff", "--no-commit", "--quiet", record.head)
+        if not result.ok:
+            files = ", ".join(tree.conflicts()) or result.problem
+            raise ActionError(f"pull request {record.number} conflicts with {record.base} in {files}; merge it by hand")
 
     def _advance(self, branch: str, old: str, new: str) -> None:
         """Move ``branch`` from ``old`` to its descendant ``new``, and the checkout that has it, if any."""

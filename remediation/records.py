@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from data.domain import Noun, PullRequestState, Utc, Verdict
 from data.errors import ActionError
+from remediation.checks.check import Check
 from remediation.git import Git
 from remediation.text import one_line
 
@@ -24,8 +25,16 @@ class Review(Noun):
     at: Utc
 
 
+class CheckRuns(Noun):
+    """What the gates said of a pull request as merged into commit ``base`` of its base branch."""
+
+    base: str
+    checks: tuple[Check, ...]
+    at: Utc
+
+
 class Record(Noun):
-    """What the repository keeps of a pull request, beyond its commits."""
+    """What the repository keeps of a pull request, beyond its commits. ``runs`` are in the order they were made."""
 
     number: int
     incident_id: str
@@ -38,6 +47,7 @@ class Record(Noun):
     state: PullRequestState
     opened_at: Utc
     review: Review | None = None
+    runs: tuple[CheckRuns, ...] = ()
     merge_commit: str | None = None
     closed_because: str | None = None
 

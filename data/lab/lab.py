@@ -195,12 +195,9 @@ class Lab:
         """
         if service not in SERVICES:
             raise InputError(f"no service {service!r}; choose from {', '.join(SERVICES)}", field="service")
-        try:
-            sha = git(self.repository, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").strip()
-        except StoreError as error:
-            raise InputError(f"the shop's repository has no commit {commit!r}", field="commit") from error
+        sha = self.require_commit(commit)
         with self._exclusive():
-            old = self._running().get(service, {}).get("instance")
+            old, before = (self._running().get(service, {}).get(known) for known in ("instance", "commit"))
             at = now()
             launched = self._launch(service, sha)
             self._await(service, launched)
@@ -219,8 +216,16 @@ class Lab:
                     version=sha[:7],
                     instances=(launched["instance"],),
                     removed_instances=(old,) if old else (),
+                    extra={"before": before} if before else {},
                 )
             )
+
+    def require_commit(self, commit: str) -> str:
+        """The full id of a commit. Raises InputError where the shop's repository has none such."""
+        try:
+            return git(self.repository, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").strip()
+        except StoreError as error:
+            raise InputError(f"the shop's repository has no commit {commit!r}", field="commit") from error
 
     def deploy_head(self) -> tuple[Change, ...]:
         """Deploy the newest commit to every service whose code differs from what it runs."""
@@ -229,7 +234,7 @@ class Lab:
 
     def configure(self, service: str, key: str, value: Any, *, kind: ChangeKind = ChangeKind.config) -> Change:
         """Set one of a service's settings while it runs; None goes back to what its code ships with."""
-        path = self.state_dir / "config" / f"{service}.json"
+        path = self._config(service)
         with self._exclusive():
             content = read_json(path)
             write_json(path, {k: v for k, v in (content | {key: value}).items() if v is not None})
@@ -251,10 +256,30 @@ class Lab:
         Raises:
             InputError: if no event of a setting has that id.
         """
+        change = self.setting_changed_by(change_id)
+        return self.configure(str(change.service), change.extra["key"], change.extra["before"], kind=change.kind)
+
+    def setting_changed_by(self, change_id: str) -> Change:
+        """The config or flag event with that id. Raises InputError where there is none."""
         change = next((c for c in self.events.read() if c.id == change_id and "key" in c.extra), None)
         if change is None or change.service is None:
             raise InputError(f"no event changed a setting under the id {change_id!r}", field="change")
-        return self.configure(change.service, change.extra["key"], change.extra["before"], kind=change.kind)
+        return change
+
+    def deploy_called(self, change_id: str) -> Change:
+        """The deploy event with that id. Raises InputError where there is none."""
+        change = next((c for c in self.events.read() if c.id == change_id and c.kind is ChangeKind.deploy), None)
+        if change is None:
+            raise InputError(f"no deploy has the id {change_id!r}", field="change")
+        return change
+
+    def setting(self, service: str, key: str) -> Any:
+        """What a setting of a service is now; None where it is what the code ships with."""
+        return read_json(self._config(service)).get(key)
+
+    def instance_of(self, service: str) -> str:
+        """The running instance of a service. Raises ActionError where it is not running."""
+        return self.process_of(service).name
 
     def restart(self, service: str) -> Change:
         """Replace a service's instance by a new one of the same commit."""
@@ -360,6 +385,9 @@ class Lab:
     @property
     def _load_file(self) -> Path:
         return self.state_dir / "load.json"
+
+    def _config(self, service: str) -> Path:
+        return self.state_dir / "config" / f"{service}.json"
 
     def _addresses(self, caller: str) -> Path:
         name = caller if caller == "all" else f"from-{caller}"

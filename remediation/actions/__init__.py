@@ -1,16 +1,18 @@
-"""What can be done to the world, one action a module, and the shape they share.
+"""What can be done to the world, one action or platform a module, and the two shapes they share.
 
-An action is planned before it is applied: the plan shows the whole change and writes nothing anybody can see,
-so that checks, the policy and a person can judge it. Two go by pull request, reverting a commit and a patch; every
-other remedy is carried out where a platform can, or put to a person.
+What changes files goes by pull request (:class:`Action`): reverting a commit, a patch, putting back a setting that is
+kept in the repository. What changes a running system goes by its :class:`Platform`: a setting, a flag, a restart,
+replicas, the release before. Everything is planned before it is made, and the plan shows the whole change and writes
+nothing anybody can see, so that checks, the policy and a person can judge it.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from data.domain import Diagnosis, Incident, Noun, PullRequest
-from data.proposal import Proposal
+from data.action import Operation
+from data.domain import Change, Diagnosis, Incident, Noun, PullRequest
+from data.proposal import Proposal, Remedy
 from remediation.checks import Check
 
 
@@ -30,7 +32,11 @@ class Plan(Noun):
 
 
 class Action(Protocol):
-    """A way of carrying out one kind of remedy."""
+    """A way of carrying out one kind of remedy by pull request."""
+
+    def branch_of(self, incident: Incident, proposal: Proposal) -> str:
+        """The branch its change lives on: known before any work is done, so that work done is found again."""
+        ...
 
     def plan(self, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> Plan:
         """Work the change out. Raises ProposalError where it cannot be made as proposed."""
@@ -40,6 +46,30 @@ class Action(Protocol):
         """Make the change; made before, the same answer. Raises ActionError where that fails."""
         ...
 
-    def undo(self, applied: PullRequest, because: str) -> PullRequest:
-        """Take it back. Raises ActionError where it has gone too far for that."""
+
+class Platform(Protocol):
+    """Where services run. Every method raises ActionError, saying why and what to do, where it cannot do as asked."""
+
+    def plan(self, remedy: Remedy) -> Operation:
+        """Work out what ``remedy`` means here. Writes nothing."""
+        ...
+
+    def rehearse(self, operation: Operation) -> None:
+        """A dry run: as much of :meth:`apply` as can be tried without its effect."""
+        ...
+
+    def apply(self, operation: Operation) -> tuple[Change, ...]:
+        """Do it, where things are as planned; done before, it changes nothing more. Its reverse takes it back."""
+        ...
+
+    def missing(self, operation: Operation) -> str | None:
+        """What is not yet as the operation was to leave it; None once it is in place."""
+        ...
+
+
+class Deploys(Protocol):
+    """Where what was merged is ours to bring to where it runs."""
+
+    def deploy(self) -> tuple[Change, ...]:
+        """Deploy the newest commit to every service whose code it changes; one deploy for each, or none."""
         ...

@@ -8,13 +8,11 @@ from data.domain import Diagnosis, Incident
 from data.errors import ActionError, ProposalError
 from data.proposal import ApplyPatch, Proposal
 from remediation.actions import Plan
-from remediation.actions.by_pull_request import ByPullRequest
-from remediation.checks import Check, Skipped, inspect
-from remediation.checks.repository import changes_since
-from remediation.checks.sandbox import run_tests_in_a_copy
-from remediation.describe import describe
+from remediation.actions.by_pull_request import ByPullRequest, commit_message
+from remediation.actions.gates import run_gates
+from remediation.llm.second import second_opinion_check
 from remediation.patch import plan_changes, write
-from remediation.text import defang, paragraph, plain, slug
+from remediation.text import plain, slug
 
 
 @dataclass(frozen=True)
@@ -43,36 +41,21 @@ class PatchAction(ByPullRequest):
                 refused = [f"{c.file_path}: {c.problem}" for c in placed.changes if c.problem]
                 raise ProposalError("the patch cannot be placed: " + "; ".join(refused or ["it holds no change"]))
             write(placed)
-            report = inspect(changes_since(checkout.directory, base_commit))
-            tests = run_tests_in_a_copy(checkout.directory)
+            checks = (*run_gates(checkout.directory, base_commit), *second_opinion_check(proposal))
             checkout.run("add", "--all")
             tree = checkout.run("write-tree").strip()
         title = f"Patch {plain(proposal.remedy.service, 60)}: {plain(solution.summary, 80)}"
-        message = "\n\n".join(
-            [
-                defang(title),
-                paragraph(proposal.root_cause_analysis.summary),
-                f"Incident: {incident.id}\nProposal: {proposal.id}\nDrafted-by: {plain(proposal.synthesizer, 40)}",
-            ]
+        message = commit_message(
+            title, incident, diagnosis, proposal, trailers={"Drafted-by": plain(proposal.synthesizer, 40)}
         )
-        head = git.commit_tree(tree, (base_commit,), message + "\n")
-        files = git.changed_files(base_commit, head)
-        skipped = [*report.skipped, *([tests] if isinstance(tests, Skipped) else [])]
-        checks = (
-            *report.checks,
-            *([tests] if isinstance(tests, Check) else []),
-            # What could not be looked at is no badge of merit: a person is shown it as open.
-            *(Check(name=s.name, passed=False, detail=f"not checked: {s.why}") for s in skipped if s.name == "tests"),
-        )
-        return Plan(
-            incident_id=incident.id,
+        head = git.commit_tree(tree, (base_commit,), message)
+        return self.planned(
+            incident,
+            diagnosis,
+            proposal,
             branch=self.branch_of(incident, proposal),
-            base=self.base,
             base_commit=base_commit,
             head=head,
-            title=f"{title} ({incident.id})",
-            body=describe(incident, diagnosis, proposal, checks=checks, files=files),
-            diff=git.diff(base_commit, head),
-            files=files,
+            title=title,
             checks=checks,
         )

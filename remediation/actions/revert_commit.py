@@ -8,11 +8,11 @@ from data.domain import Diagnosis, Incident
 from data.errors import ActionError, ProposalError
 from data.proposal import Proposal, RevertCommit
 from remediation.actions import Plan
-from remediation.actions.by_pull_request import ByPullRequest
-from remediation.checks import check_scope
-from remediation.describe import describe
+from remediation.actions.by_pull_request import ByPullRequest, commit_message
+from remediation.checks import Check, inspect
+from remediation.checks.repository import changes_since
 from remediation.git import Git, commit_id
-from remediation.text import defang, paragraph, plain, slug
+from remediation.text import plain, slug
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,25 @@ class RevertCommitAction(ByPullRequest):
         git, base_commit = self.forge.git, self.forge.branch_head(self.base)
         commit = self._resolve(_remedy(proposal).commit, base_commit)
         subject = git.run("show", "--no-patch", "--format=%s", commit).strip()
-        tree = self._reverted_tree(commit, base_commit)
+        tree, checks = self._reverted(commit, base_commit)
         title = f'Revert "{plain(subject, 60)}"'
-        head = git.commit_tree(tree, (base_commit,), _message(title, commit, incident, diagnosis, proposal))
-        diff, files = git.diff(base_commit, head), git.changed_files(base_commit, head)
-        checks = check_scope(diff, files)
-        return Plan(
-            incident_id=incident.id,
+        message = commit_message(
+            title,
+            incident,
+            diagnosis,
+            proposal,
+            what=f"This reverts commit {commit}.",
+            trailers={"Reverts": commit},
+        )
+        head = git.commit_tree(tree, (base_commit,), message)
+        return self.planned(
+            incident,
+            diagnosis,
+            proposal,
             branch=self.branch_of(incident, proposal),
-            base=self.base,
             base_commit=base_commit,
             head=head,
-            title=f"{title} ({incident.id})",
-            body=describe(incident, diagnosis, proposal, checks=checks, files=files),
-            diff=diff,
-            files=files,
+            title=title,
             checks=checks,
         )
 
@@ -69,8 +73,12 @@ class RevertCommitAction(ByPullRequest):
             )
         return found
 
-    def _reverted_tree(self, commit: str, base_commit: str) -> str:
-        """The tree of the base branch without what ``commit`` did. Of a merge, what it brought to its first parent."""
+    def _reverted(self, commit: str, base_commit: str) -> tuple[str, tuple[Check, ...]]:
+        """The tree of the base branch without what ``commit`` did, and its gates.
+
+        Of a merge, what it brought to its first parent is undone. What is put back has run before: the rules look at it
+        all the same; its tests are run again only where the base branch moves before it is merged.
+        """
         git = self.forge.git
         parents = git.run("rev-list", "--parents", "-n", "1", commit).split()[1:]
         if not parents:
@@ -84,9 +92,10 @@ class RevertCommitAction(ByPullRequest):
             if not result.ok:
                 raise ProposalError(_why_not(checkout, commit, result.problem))
             tree = checkout.run("write-tree").strip()
+            checks = inspect(changes_since(checkout.directory, base_commit), tools=False).checks
         if tree == git.run("rev-parse", f"{base_commit}^{{tree}}").strip():
             raise ProposalError(f"commit {commit[:12]} is undone on {self.base} already; look for another cause")
-        return tree
+        return tree, checks
 
 
 def _why_not(checkout: Git, commit: str, problem: str) -> str:
@@ -95,25 +104,6 @@ def _why_not(checkout: Git, commit: str, problem: str) -> str:
         return f"commit {commit[:12]} cannot be reverted by git: {plain(problem)}"
     named = ", ".join(plain(name) for name in files[:10])
     return f"reverting commit {commit[:12]} conflicts with later changes in {named}; a person has to revert it by hand"
-
-
-def _message(title: str, commit: str, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> str:
-    """A commit message in git's manner: subject, why, what it rests on, trailers of our own and no others."""
-    cited = diagnosis.cited(_cited(diagnosis, proposal))
-    observed = [paragraph(f"{item.id}: {plain(item.summary)}", indent="    ") for item in cited]
-    parts = [
-        defang(title),
-        f"This reverts commit {commit}.",
-        paragraph(proposal.root_cause_analysis.summary),
-        "\n".join(["Evidence:", *observed]),
-        f"Incident: {incident.id}\nProposal: {proposal.id}\nReverts: {commit}",
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _cited(diagnosis: Diagnosis, proposal: Proposal) -> tuple[str, ...]:
-    text = proposal.root_cause_analysis.summary
-    return tuple(item.id for item in diagnosis.evidence if f"[{item.id}]" in text)
 
 
 def _remedy(proposal: Proposal) -> RevertCommit:

@@ -1,0 +1,35 @@
+"""The gates a change in a checkout has to pass: what ``qai-sre check`` runs, its tests old and new among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from remediation.checks import Check, Skipped, failures, inspect
+from remediation.checks.regression import check_regression_since
+from remediation.checks.repository import changes_since
+from remediation.checks.sandbox import run_tests_in_a_copy
+
+
+def run_gates(checkout: Path, base_commit: str) -> tuple[Check, ...]:
+    """Every check over what ``checkout`` changes against ``base_commit``, its tests last. Each has a time limit."""
+    change = changes_since(checkout, base_commit)
+    report = inspect(change)
+    tests = run_tests_in_a_copy(checkout)
+    shown = check_regression_since(checkout, base_commit, change)
+    # What could not be looked at is no badge of merit: a person is shown it as open.
+    open_question = [
+        Check(name=s.name, passed=False, detail=f"not checked: {s.why}")
+        for s in [*report.skipped, tests]
+        if isinstance(s, Skipped) and s.name == "tests"
+    ]
+    return (*report.checks, *(ran for ran in (tests, shown) if isinstance(ran, Check)), *open_question)
+
+
+def in_the_way(before: tuple[Check, ...], after: tuple[Check, ...]) -> tuple[Check, ...]:
+    """What keeps a change from being merged: a required check that fails, or one that passed when it was approved.
+
+    What failed then was seen by whoever approved it all the same.
+    """
+    passed = {check.name for check in before if check.passed}
+    required = failures(after)
+    return (*required, *(check for check in failures(after, passed) if check not in required))
