@@ -44,6 +44,7 @@ def with_attribution(
         require_dowhy()
         ask = partial(gcm_contributions, budget_s=budget_s)
     nodes = _nodes(diagnosis, alert, telemetry)
+    told: tuple[Evidence, ...]
     if nodes is None:
         told = (_silent("it needs a call graph, a comparable series of most services, and thirty normal samples"),)
     else:
