@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -55,10 +56,13 @@ def append(engine: sa.Engine, actor: str, action: str, subject: str, **detail: A
     return entry
 
 
-def entries(engine: sa.Engine, limit: int | None = None) -> list[AuditEntry]:
-    """The chain from its beginning."""
+def entries(engine: sa.Engine, limit: int | None = None, *, actions: Collection[str] = ()) -> list[AuditEntry]:
+    """The chain from its beginning; of it only ``actions``, where any are given."""
+    query = sa.select(t.audit).order_by(t.audit.c.seq).limit(limit)
+    if actions:
+        query = query.where(t.audit.c.action.in_(actions))
     with reading(engine) as connection:
-        rows = connection.execute(sa.select(t.audit).order_by(t.audit.c.seq).limit(limit)).mappings()
+        rows = connection.execute(query).mappings()
         return [AuditEntry.model_validate(dict(row)) for row in rows]
 
 

@@ -38,7 +38,8 @@ class Label(Noun):
     """What a person says, afterwards, that caused an incident. The newest of an incident stands.
 
     ``services`` is empty where ``nothing_wrong``: the alert was a false one. ``changes`` is None where nothing is said
-    of changes, empty where none did it.
+    of changes, empty where none did it. ``fault`` is the kind of fault in a word or two, such as ``memory leak``: the
+    reports tell how well each kind is served.
     """
 
     incident_id: str
@@ -47,6 +48,7 @@ class Label(Noun):
     services: tuple[str, ...] = ()
     changes: tuple[str, ...] | None = None
     nothing_wrong: bool = False
+    fault: str = Field(default="", max_length=64)
     comment: str = ""
 
     @model_validator(mode="after")

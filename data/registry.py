@@ -125,6 +125,7 @@ class Registry:
             for known in self.entries():
                 if known.digest == digest:
                     return known
+            standing = self.aliases().challenger
             version = max(entry.version for entry in self.entries()) + 1
             folder = self._of(version)
             partial = folder.with_name(f".{folder.name}")
@@ -135,8 +136,16 @@ class Registry:
             _write(partial / "entry.json", {"digest": digest, "made_at": entry.made_at, "about": dict(about)})
             self._audit(by, "register_model", version, digest=digest)
             partial.replace(folder)
+            if standing is not None:
+                self._audit(by, "refuse_model", standing, because=f"version {version} takes its place as challenger")
             self._set(replace(self.aliases(), challenger=version))
         return entry
+
+    def trying(self, version: int, by: str, because: str, **figures: Any) -> None:
+        """Let a version that passed so far answer unheard, as challenger, until more is known."""
+        with self._writing():
+            self._audit(by, "try_model", version, because=because, **figures)
+            self._set(replace(self.aliases(), challenger=version))
 
     def promote(self, version: int, by: str, because: str, **figures: Any) -> Entry:
         """Make a version the champion; the one before can come back by :meth:`rollback`.

@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     retrain_prepared: Path | None = Field(default=None, description="Prepared incidents that nothing may fall on.")
     retrain_shadow: int = Field(default=20, ge=0, description="Live incidents a challenger answers unheard; 0: none.")
     retrain_shadow_days: float = Field(default=7.0, gt=0, description="How long it waits for so many.")
+    retrain_shadow: int = Field(default=20, ge=0, description="Live incidents a challenger answers unheard; 0: none.")
+    retrain_shadow_days: float = Field(default=7.0, gt=0, description="How long it waits for so many.")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking URI; default is SQLite in state_dir.")
     mlflow_artifacts: str | None = Field(
         default=None, description="Where MLflow keeps files, for instance s3://BUCKET."

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 4 * 3600.0
 # Of the settings, those that retraining reads; set in code, they are in no environment that a child would inherit.
-PASSED_ON = ("state_dir", "database_url", "retrain_after", "retrain_made", "retrain_prepared", "mlflow_uri",
-             "mlflow_artifacts")  # fmt: skip
+PASSED_ON = ("state_dir", "database_url", "lookback_minutes", "retrain_after", "retrain_made", "retrain_prepared",
+             "retrain_shadow", "retrain_shadow_days", "mlflow_uri", "mlflow_artifacts")  # fmt: skip
 
 
 def review_apart(settings: Settings) -> str:

@@ -24,6 +24,8 @@ from data.excerpt import ChangeExcerpt, Topology
 from data.labels import STRONG, WEIGHT, Label, Origin
 from data.sources.bundle import read_telemetry
 from data.store import Store
+from data.telemetry import Telemetry
+from models.rankers.board import Board
 from models.rankers.examples import Example, digest_of, load, save
 from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
@@ -49,6 +51,7 @@ class LabelledCase:
         origin, weight: what stands behind the label, and how much it counts in training, in [0, 1].
         recurred: the same service alerted again soon after the incident was over.
         said, confidence: what was diagnosed at the time; None and 0 where nothing was.
+        fault: the kind of fault, in the word of whoever labelled it; empty where nobody said.
         snapshot: the bundle of what the models saw.
     """
 
@@ -65,6 +68,7 @@ class LabelledCase:
     said: str | None
     confidence: float
     snapshot: Path
+    fault: str = ""
 
     @property
     def is_weak(self) -> bool:
@@ -118,12 +122,13 @@ def _check_seen(files: CaseFiles, said: Label) -> None:
 
 def labelled_cases(files: CaseFiles) -> list[LabelledCase]:
     """Every incident that anything is known of, oldest first."""
-    incidents = list(_all_incidents(files.store))
+    incidents = list(all_incidents(files.store))
     found = (_case(files, incident, incidents) for incident in incidents)
     return sorted((case for case in found if case is not None), key=lambda case: (case.at, case.incident.id))
 
 
-def _all_incidents(store: Store) -> Iterator[Incident]:
+def all_incidents(store: Store) -> Iterator[Incident]:
+    """Every incident, newest first."""
     offset = 0
     while page := store.incidents(limit=_PAGE, offset=offset):
         yield from page
@@ -139,7 +144,7 @@ def _case(files: CaseFiles, incident: Incident, others: Iterable[Incident]) -> L
     leader = diagnosis.candidates[0].service if diagnosis and diagnosis.candidates else None
     case = LabelledCase(
         incident=incident,
-        system=incident.environment or NO_ENVIRONMENT,
+        system=system_of(incident),
         services=(),
         changes=None,
         refuted=(),
@@ -153,7 +158,7 @@ def _case(files: CaseFiles, incident: Incident, others: Iterable[Incident]) -> L
         snapshot=files.snapshot(incident.id),
     )
     if said is not None:
-        case = replace(case, services=said.services, changes=said.changes, origin=Origin.post_hoc)
+        case = replace(case, services=said.services, changes=said.changes, origin=Origin.post_hoc, fault=said.fault)
     elif answer is not None and answer.verdict is Verdict.rejected:
         case = _of_rejection(files, case, answer)
     else:
@@ -215,27 +220,44 @@ class Boards:
 
     def of(self, case: LabelledCase, number: int) -> list[Example]:
         """The examples of one case under ``number``; empty where its snapshot is gone or cannot be read."""
-        path = self.folder / f"{case.incident.id}.npz"
+        return [_labelled(example, services, case, number) for example, services in self.kept(case.incident)]
+
+    def likeliest(self, incident: Incident) -> Board | None:
+        """What the likeliest view of an incident showed; None where its snapshot is gone or cannot be read."""
+        examples = [example for example, _ in self.kept(incident)]
+        return max(examples, key=lambda example: example.share).board if examples else None
+
+    def kept(self, incident: Incident) -> list[tuple[Example, tuple[str, ...]]]:
+        """Examples that nobody has labelled, each with its services."""
+        path = self.folder / f"{incident.id}.npz"
         names = path.with_suffix(".json")
         if digest_of(path) != self.code or not names.exists():
-            made = self._made(case)
+            made = self._made(incident)
             if not made:
                 return []
-            save(path, made, system=case.system, digest=self.code)
+            save(path, made, system=system_of(incident), digest=self.code)
             names.write_text(json.dumps([example.board.services for example in made]), encoding="utf-8")
         known = json.loads(names.read_text(encoding="utf-8"))
-        return [
-            _labelled(example, services, case, number) for example, services in zip(load(path)[1], known, strict=True)
-        ]
+        return [(example, tuple(services)) for example, services in zip(load(path)[1], known, strict=True)]
 
-    def _made(self, case: LabelledCase) -> list[Example]:
-        if not (case.snapshot / "alert.json").exists():
+    def _made(self, incident: Incident) -> list[Example]:
+        if not (self.files.snapshot(incident.id) / "alert.json").exists():
             return []
-        incident = case.incident
-        fired_at = incident.alert.fired_at
-        past = episodes(self.files.store, incident.environment, since=fired_at - HISTORY, before=fired_at - COME_BACK)
-        telemetry = calm(read_telemetry(case.snapshot), past)
-        return examples_of(Case(incident.id, case.system, incident.alert, telemetry, lambda: Truth(())), 0, 0)
+        telemetry = as_investigated(self.files, incident, HISTORY)
+        case = Case(incident.id, system_of(incident), incident.alert, telemetry, lambda: Truth(()))
+        return examples_of(case, 0, 0)
+
+
+def as_investigated(files: CaseFiles, incident: Incident, lookback: timedelta) -> Telemetry:
+    """The telemetry of an incident as its models saw it: what was collected, less the trouble before it."""
+    fired_at = incident.alert.fired_at
+    past = episodes(files.store, incident.environment, since=fired_at - lookback, before=fired_at - COME_BACK)
+    return calm(read_telemetry(files.snapshot(incident.id)), past)
+
+
+def system_of(incident: Incident) -> str:
+    """Where an incident happened, as learning calls it."""
+    return incident.environment or NO_ENVIRONMENT
 
 
 def _labelled(example: Example, services: Sequence[str], case: LabelledCase, number: int) -> Example:

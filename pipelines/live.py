@@ -18,15 +18,13 @@ from data.registry import Registry
 from data.store import Store
 from data.telemetry import Floats
 from models.metrics import Interval, bootstrap
-from pipelines.casefile import CaseFiles
-from pipelines.feedback import LabelledCase
+from pipelines.drift import ENOUGH_TO_COMPARE, input_drift
+from pipelines.feedback import Boards, LabelledCase
 
 # With fewer answers known to be right or wrong, no interval is narrow enough to act on.
 FEWEST = 10
 # So much surer than right, beyond noise, is too sure.
 TOO_SURE = 0.05
-# So many incidents on either side, to tell whether they have come to look different.
-ENOUGH_TO_COMPARE = 20
 DRIFT_RISK = 0.01
 
 
@@ -72,9 +70,9 @@ def _gaps(cases: Sequence[LabelledCase]) -> Floats:
 
 
 def reason_to_retrain(
-    files: CaseFiles, registry: Registry, cases: Sequence[LabelledCase], gap: Gap | None, *, enough: int
+    boards: Boards, registry: Registry, cases: Sequence[LabelledCase], gap: Gap | None, *, enough: int
 ) -> str | None:
-    """A sentence, or None where there is none."""
+    """A sentence, or None where there is none: new labels, calibration that drifts, inputs or answers that do."""
     last = registry.entries()[-1]
     known = set(last.about.get("incidents", ()))
     fresh = [case for case in cases if case.weight > 0 and case.services and case.incident.id not in known]
@@ -84,11 +82,17 @@ def reason_to_retrain(
         return None  # the same labels would teach the same
     if gap is not None and gap.is_worse:
         return gap.sentence
-    return drift(files.store, datetime.fromisoformat(last.made_at)) if last.made_at else None
+    if not last.made_at:
+        return None
+    since = datetime.fromisoformat(last.made_at)
+    inputs = input_drift(boards, since)
+    if inputs:
+        return f"incidents have come to look different: {inputs[0].sentence}"
+    return answer_drift(boards.files.store, since)
 
 
-def drift(store: Store, since: datetime) -> str | None:
-    """Whether diagnoses since then look different from those before: what they had to go by, or how sure they were."""
+def answer_drift(store: Store, since: datetime) -> str | None:
+    """Whether diagnoses since then look different from those before: how sure they were, and how far they reached."""
     from scipy.stats import ks_2samp
 
     before: list[tuple[float, ...]] = []
@@ -101,7 +105,7 @@ def drift(store: Store, since: datetime) -> str | None:
         return None
     for name, old, new in zip(TRAITS, zip(*before, strict=True), zip(*after, strict=True), strict=True):
         if ks_2samp(old, new).pvalue < DRIFT_RISK / len(TRAITS):
-            return f"incidents have come to look different: {name} was {np.median(old):.2g}, is {np.median(new):.2g}"
+            return f"diagnoses have come to look different: {name} was {np.median(old):.2g}, is {np.median(new):.2g}"
     return None
 
 

@@ -105,9 +105,9 @@ def judge(
     against = [
         *_not_to_be_believed(new),
         *_not_better(whole[0]),
-        *_fallen(whole[0][1:], RISK),
-        *_fallen(whole[1], RISK, margin=MARGIN),
-        *_fallen(slices, RISK / max(len(slices), 1)),
+        *fallen(whole[0][1:], RISK),
+        *fallen(whole[1], RISK, margin=MARGIN),
+        *fallen(slices, RISK / max(len(slices), 1)),
     ]
     everything = (*whole[0], *whole[1], *slices)
     return Judgement(not against, tuple(against) or (f"better: {_sentence(whole[0][0])}",), everything)
@@ -120,10 +120,11 @@ def compared(part: str, data: Packed, answers: tuple[Answers, Answers], name: st
         return []
     found = [by_incident(mine, hits(mine)) for mine in told]
     errors = [by_incident(mine, _errors(mine, side.confidence)) for mine, side in zip(told, answers, strict=True)]
-    return [_slice(part, name, "AC@1", *found), _slice(part, name, "calibration", *(1.0 - e for e in errors))]
+    return [paired(part, name, "AC@1", *found), paired(part, name, "calibration", *(1.0 - e for e in errors))]
 
 
-def _slice(part: str, name: str, what: str, champion: Floats, challenger: Floats) -> Slice:
+def paired(part: str, name: str, what: str, champion: Floats, challenger: Floats) -> Slice:
+    """What the challenger gained on the same incidents; one number each, higher is better."""
     gain = bootstrap((challenger - champion).tolist(), level=1 - 2 * RISK)
     return Slice(name, part, what, float(champion.mean()), float(challenger.mean()), gain, len(champion))
 
@@ -182,7 +183,7 @@ def _not_better(slices: Sequence[Slice]) -> list[str]:
     return [f"not better beyond noise on what people labelled: {_sentence(slices[0])}"]
 
 
-def _fallen(slices: Sequence[Slice], risk: float, *, margin: float = 1.0) -> list[str]:
+def fallen(slices: Sequence[Slice], risk: float, *, margin: float = 1.0) -> list[str]:
     """Falls that chance does not explain, or larger than ``margin``. ``risk`` is that of each slice."""
     # The interval of a slice was taken at RISK; a rarer chance lies farther out in proportion to the normal quantile.
     wider = NormalDist().inv_cdf(1 - risk) / NORMAL

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,19 +49,40 @@ def track(settings: Settings, entry: Entry, decision: str, aliases: Aliases) -> 
     return run_id
 
 
+def decided(settings: Settings, entry: Entry, decision: str, figures: Sequence[Mapping[str, Any]]) -> None:
+    """Add what was decided later to the run that made a version: the decision, and figures of live incidents."""
+    if not _is_used(settings):
+        return
+    with _mlflow(settings) as mlflow:
+        if mlflow is None:
+            return
+        client = mlflow.MlflowClient()
+        found = _version_of(client, entry.version)
+        if found is not None:
+            run_id = client.get_model_version(MODEL, found).run_id
+            client.set_tag(run_id, "decision", decision)
+            for name, value in metrics_of({"figures": figures}).items():
+                client.log_metric(run_id, name, value)
+
+
 def mirror(settings: Settings) -> Callable[[Aliases], None] | None:
     """What repeats the registry's names in MLflow; None where that is not installed."""
     if find_spec("mlflow") is None:
         return None
 
     def repeat(aliases: Aliases) -> None:
-        if settings.mlflow_uri is None and not _default_store(settings).exists():
-            return  # nothing was ever tracked
+        if not _is_used(settings):
+            return
         with _mlflow(settings) as mlflow:
             if mlflow is not None:
                 _alias(mlflow, aliases)
 
     return repeat
+
+
+def _is_used(settings: Settings) -> bool:
+    """Whether anything was ever tracked, as far as can be told without asking a server."""
+    return settings.mlflow_uri is not None or _default_store(settings).exists()
 
 
 def uri_of(settings: Settings) -> str:
@@ -148,8 +169,28 @@ def markdown(entry: Entry) -> str:
         f"{card.get('weak', 0)} of them weakly, of {card.get('systems', {})}.", "",
         f"Reasons: {'; '.join(card.get('reasons', ()))}.", "", str(card.get("limits", "")), "",
         "| part | slice | what | incidents | champion | challenger | gain (90 %) |", "|---|---|---|---|---|---|---|",
-        *rows, "",
+        *rows, *_examples(card.get("examples", ())), "",
     ])  # fmt: skip
+
+
+def _examples(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Some incidents it learned from, and what spoke for its answer."""
+    if not rows:
+        return []
+    lines = [
+        "",
+        "## Examples",
+        "",
+        "Incidents it learned from: how it decides, not how well.",
+        "",
+        "| incident | cause | champion says | challenger says | what spoke for that | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        because = ", ".join(f"{channel} {value:+.2f}" for channel, value in row["because"].items())
+        lines.append(f"| {row['incident']} | {', '.join(row['cause'])} | {row['champion']} | {row['challenger']} | "
+                     f"{because}, all else {row['rest']:+.2f} | {row['kind']} |")  # fmt: skip
+    return lines
 
 
 def _diagram(rows: list[Mapping[str, float]]) -> Any:

@@ -29,6 +29,7 @@ from models.rankers.held import Answered, answered, hits
 from models.rankers.packed import Packed, pack
 from models.rankers.state import read
 from pipelines import calibrate
+from pipelines.explained import examples
 from pipelines.feedback import Boards, LabelledCase
 from pipelines.prepare import MADE, SIZES, Source, prepare
 from pipelines.promote import Answers, Judgement, judge
@@ -125,6 +126,7 @@ def trial(boards: Boards, registry: Registry, cases: Sequence[LabelledCase], rec
         "reasons": list(judgement.reasons),
         "figures": [one.as_json() for one in judgement.slices],
         "reliability": _reliability(answers, confidence),
+        "examples": examples(boards, cases, incumbent, ranker),
         "limits": LIMITS,
     }
     return Trial(kind, ranker, confidence, judgement, card)

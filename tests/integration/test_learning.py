@@ -71,7 +71,7 @@ def fed(learning: Learning, cases: Sequence[Case], said: Sequence[Sequence[str]]
 
 
 def learning_in(folder: Path, boards: Path) -> Learning:
-    settings = load_settings(state_dir=folder)
+    settings = load_settings(state_dir=folder, retrain_shadow=0)
     learning = replace(Learning.of(settings), recipe=SMALL)
     (folder / "models").mkdir(parents=True)
     (folder / "models" / "boards").symlink_to(boards)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.domain import Alert, BlastRadius, Candidate, Diagnosis, Incident, IncidentStatus, Severity, now
 from data.labels import Label
 from data.registry import Registry
 from data.settings import Settings
-from data.store import Store
+from data.store import Store, alert_key
+from models.base import Channel
+from models.rankers.board import CHANNELS, KINDS, Board
+from models.rankers.examples import Example, save
 from models.rankers.prior import Prior
 from models.rankers.state import CHAMPION, champion, dump
 from pipelines.apart import review_apart
 from pipelines.casefile import CaseFiles
-from pipelines.feedback import labelled_cases
-from pipelines.live import calibration_gap, drift, reason_to_retrain
+from pipelines.drift import input_drift
+from pipelines.feedback import Boards, labelled_cases
+from pipelines.live import answer_drift, calibration_gap, reason_to_retrain
 from pipelines.retrain import Learning, review
 from pipelines.trial import Recipe
 
@@ -35,10 +41,12 @@ def handled(store: Store, alert: Alert, number: int, *, sure: float, right: bool
     """An incident opened so many minutes from now, diagnosed with a confidence, and labelled."""
     incident_id = f"INC-{number:05d}"
     at = now() + timedelta(minutes=minutes)
-    store.receive([(alert.model_copy(update={"id": incident_id, "group": incident_id}), "")])
+    alert = alert.model_copy(update={"id": incident_id, "group": incident_id})
+    store.receive([(alert, "")])
     with store.exclusive() as transaction:
         transaction.open(Incident(id=incident_id, title="t", service="cart", status=IncidentStatus.escalated,
                                   severity=Severity.high, opened_at=at, alerts=(alert,)))  # fmt: skip
+        transaction.attach(alert_key(alert), incident_id)
     store.put(incident_id, Diagnosis(
         candidates=(Candidate(service="cart", probability=sure),), changes=(), no_change_probability=0.5,
         severity=Severity.high, blast_radius=BlastRadius(), anomaly_score=0.5, evidence=(), unseen=(), as_of=at,
@@ -81,29 +89,59 @@ def test_enough_new_labels_are_reason_and_the_known_are_not(learning: Learning, 
     for number in range(5):
         handled(store, alert, number, sure=0.5, right=True)
     cases = labelled_cases(learning.files)
-    files, registry = learning.files, learning.registry
-    assert reason_to_retrain(files, registry, cases, None, enough=6) is None
-    assert "5 incidents were labelled" in str(reason_to_retrain(files, registry, cases, None, enough=5))
+    boards, registry = learning.boards, learning.registry
+    assert reason_to_retrain(boards, registry, cases, None, enough=6) is None
+    assert "5 incidents were labelled" in str(reason_to_retrain(boards, registry, cases, None, enough=5))
     path = learning.settings.state_dir / "r.json"
     dump(path, "prior", Prior(2.0), champion().confidence, {})
     registry.register(path, by="test", about={"incidents": [case.incident.id for case in cases]})
-    assert reason_to_retrain(files, registry, cases, None, enough=5) is None
+    assert reason_to_retrain(boards, registry, cases, None, enough=5) is None
 
 
 def test_the_schedule_works_in_a_process_of_its_own(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, state_dir=tmp_path / "state", retrain_after=7)  # type: ignore[call-arg]
     assert review_apart(settings).startswith("nothing: no reason to retrain: fewer than 7 incidents")
     assert (tmp_path / "state" / "qai.sqlite").exists()
-    (tmp_path / "state" / "models").mkdir()
+    assert (tmp_path / "state" / "models" / "review.json").exists()
     (tmp_path / "state" / "models" / "registry.json").write_text("{")
     assert "is damaged" in review_apart(settings)
 
 
-def test_incidents_that_look_different_are_drift(store: Store, alert: Alert) -> None:
+def test_diagnoses_that_look_different_are_drift(store: Store, alert: Alert) -> None:
     for number in range(50):
         late = number >= 25
         handled(
             store, alert, number, sure=(0.3 if late else 0.8) + number % 5 / 50, right=True, minutes=9 if late else -9
         )
-    assert "the confidence of the first answer was 0.84, is 0.34" in str(drift(store, now()))
-    assert drift(store, now() + timedelta(minutes=60)) is None, "nothing to compare with"
+    assert "the confidence of the first answer was 0.84, is 0.34" in str(answer_drift(store, now()))
+    assert answer_drift(store, now() + timedelta(minutes=60)) is None, "nothing to compare with"
+
+
+def test_inputs_that_look_different_are_reason_once_there_is_a_label(
+    learning: Learning, store: Store, alert: Alert
+) -> None:
+    """Twenty-five incidents before the newest version and after it; since then, spans show twenty times as much."""
+    for number in range(50):
+        late = number >= 25
+        handled(store, alert, number, sure=0.5, right=True, minutes=9 if late else -9)
+        keep_board(learning.boards, f"INC-{number:05d}", np.random.default_rng(number), 20.0 if late else 1.0)
+    since = datetime.fromisoformat(learning.registry.entry(1).made_at)
+    drifted = input_drift(learning.boards, since)
+    assert {d.modality for d in drifted} == {"spans"}, "and metrics, logs and the graph look as they did"
+    assert drifted[0].psi > 0.2
+    cases = labelled_cases(learning.files)
+    reason = str(reason_to_retrain(learning.boards, learning.registry, cases, None, enough=99))
+    assert reason.startswith("incidents have come to look different: spans: the strongest sign of own time was")
+    assert reason_to_retrain(learning.boards, learning.registry, [], None, enough=99) is None, "nothing to learn from"
+
+
+def keep_board(boards: Boards, incident_id: str, rng: np.random.Generator, spans: float) -> None:
+    """What an incident of four services showed, as kept."""
+    signs = rng.exponential(1.0, (4, len(CHANNELS)))
+    signs[:, CHANNELS.index(Channel.own_time)] *= spans
+    none = np.zeros((4, len(KINDS)))
+    board = Board(tuple("abcd"), signs, np.ones_like(signs), none, none, np.zeros(4), np.array([[0, 1]]), 0, 0,
+                  np.ones(4, bool))  # fmt: skip
+    path = boards.folder / f"{incident_id}.npz"
+    save(path, [Example(board, 0, 0, 1.0, 0, np.zeros(4, bool))], system="s", digest=boards.code)
+    path.with_suffix(".json").write_text(json.dumps([list("abcd")]))
