@@ -99,7 +99,6 @@ class Settings(BaseSettings):
     )
 
     causal_s: float | None = Field(default=None, gt=0, description="Seconds for causal attribution of an incident.")
-    causal_s: float | None = Field(default=None, gt=0, description="Seconds for causal attribution of an incident.")
     scoring_url: str | None = Field(default=None, description="Where a scoring service answers; default is in process.")
     scoring_token: Secret = Field(default=None, description="Bearer token that the scoring service wants and is sent.")
     scoring_limit_bytes: int = Field(default=67_108_864, ge=1024, description="Larger scoring requests are refused.")
@@ -108,8 +107,6 @@ class Settings(BaseSettings):
     retrain_after: int = Field(default=20, ge=1, description="So many newly labelled incidents are reason to retrain.")
     retrain_made: int = Field(default=200, ge=20, description="Made incidents to learn beside labels, and to judge by.")
     retrain_prepared: Path | None = Field(default=None, description="Prepared incidents that nothing may fall on.")
-    retrain_shadow: int = Field(default=20, ge=0, description="Live incidents a challenger answers unheard; 0: none.")
-    retrain_shadow_days: float = Field(default=7.0, gt=0, description="How long it waits for so many.")
     retrain_shadow: int = Field(default=20, ge=0, description="Live incidents a challenger answers unheard; 0: none.")
     retrain_shadow_days: float = Field(default=7.0, gt=0, description="How long it waits for so many.")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking URI; default is SQLite in state_dir.")
