@@ -8,24 +8,46 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from data import audit
-from data.domain import Decision, Noun, PullRequest, now
+from data.domain import Decision, IncidentStatus, Noun, Outcome, PullRequest, now
 from data.excerpt import Topology
+from data.proposal import Proposal
+from data.store import Store
 from data.topology import ServiceGraph
 from pipelines.casefile import CaseFiles
 from pipelines.track_record import track_record
 from remediation import execute
-from remediation.approval import Approval, Tally, tally
-from remediation.policy import CHANGING, ActionKind, ActionRequest, Policy, decide, reaching
+from remediation.approval import Approval, distinct
+from remediation.policy import (
+    CHANGING,
+    ActionKind,
+    ActionRequest,
+    Policy,
+    approvals_needed,
+    decide,
+    matching_rule,
+    reaching,
+)
 
 # A line that looks like a file's name in a diff and is none can only make an answer stricter.
 _FILE = re.compile(r"^(?:---|\+\+\+) \"?[ab]/([^\n\t\"]+)", re.MULTILINE)
 
 
 class Ruling(Noun):
-    """One question to the policy, with everything the answer rested on, and the answer."""
+    """One question to the policy, with everything the answer rested on, and the answer.
+
+    ``approvals``: how many people have to approve before it is done; 0 where no approval would do.
+    """
 
     request: ActionRequest
     decision: Decision
+    approvals: int = 1
+
+
+class Approvals(Noun):
+    """Who has approved what waits for approval, the first first, and how many have to."""
+
+    people: tuple[str, ...]
+    needed: int
 
 
 @dataclass(frozen=True)
@@ -53,21 +75,18 @@ class Rulings:
         """Ask the policy, and keep what was asked and answered."""
         request = self.request(incident_id, action, paths)
         decision = decide(self.policy, request)
-        self.files.store.put(incident_id, Ruling(request=request, decision=decision))
+        rule = matching_rule(self.policy, request)
+        needed = approvals_needed(self.policy, rule, request) if rule and decision.outcome is not Outcome.refuse else 0
+        self.files.store.put(incident_id, Ruling(request=request, decision=decision, approvals=needed))
         self.files.store.put(incident_id, decision)
         return decision
-
-    def tally(self, incident_id: str) -> Tally:
-        """Who has approved what waits for approval, and how many have to. Raises PolicyError where it is refused."""
-        proposal = self.files.proposal(incident_id)
-        given = self.files.store.all(incident_id, Approval)
-        return tally(self.policy, self.request(incident_id, self.question(incident_id)), proposal, given)
 
     def question(self, incident_id: str) -> ActionKind:
         """What a person's yes would let happen: the merge of the pull request, else the remedy itself."""
         if self.files.store.latest(incident_id, PullRequest) is not None:
             return ActionKind.merge
-        return ActionKind(self.files.proposal(incident_id).remedy.kind)
+        kind = self.files.proposal(incident_id).remedy.kind
+        return ActionKind(kind) if kind in set(ActionKind) else ActionKind.merge
 
     def _touched(self, incident_id: str) -> list[str]:
         """The files of the pull request, as they were planned and as its diff names them."""
@@ -83,6 +102,16 @@ class Rulings:
         kinds = CHANGING if action in CHANGING else {action}
         since = now() - timedelta(hours=1)
         return sum(audit.count(self.files.store.engine, kind.value, since=since) for kind in kinds)
+
+
+def approvals_of(store: Store, incident_id: str) -> Approvals | None:
+    """Who has approved the proposal in force, and how many have to; None where nothing waits for a person."""
+    proposal = store.latest(incident_id, Proposal)
+    asked = [each for each in store.all(incident_id, Ruling) if each.request.action is not ActionKind.open_pull_request]
+    if proposal is None or not asked or store.incident(incident_id).status is not IncidentStatus.awaiting_approval:
+        return None
+    given = [approval for approval in store.all(incident_id, Approval) if approval.proposal_id == proposal.id]
+    return Approvals(people=distinct(approval.by for approval in given), needed=asked[-1].approvals)
 
 
 def graph_of(files: CaseFiles, incident_id: str) -> ServiceGraph:

@@ -22,7 +22,6 @@ from remediation.policy import ActionKind, Deed, Result, TrackRecord
 SOON = timedelta(hours=24)
 # Whoever says this says nothing against the fix.
 _BLAMELESS = frozenset({RejectReason.already_fixed})
-_PULL_REQUEST = frozenset({"revert_commit", "apply_patch"})
 
 
 def track_record(store: Store, action: ActionKind, service: str, *, at: datetime, days: float) -> TrackRecord:
@@ -65,8 +64,11 @@ def _known(store: Store, incident: Incident, others: Iterable[Incident], at: dat
         deed = _confirmed(store, incident, diagnosis)
     if deed is None:
         return None
+    applied = store.latest(incident.id, Applied)
+    if applied is not None:
+        return KnownDeed(ActionKind(applied.action), applied.service, deed)
     kind = proposal.remedy.kind
-    by_merge = kind in _PULL_REQUEST or store.latest(incident.id, PullRequest) is not None
+    by_merge = kind not in set(ActionKind) or store.latest(incident.id, PullRequest) is not None
     action = ActionKind.merge if by_merge else ActionKind(kind)
     return KnownDeed(action, touched_service(incident, diagnosis, proposal), deed)
 

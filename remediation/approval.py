@@ -57,11 +57,20 @@ def tally(policy: Policy, request: ActionRequest, proposal: Proposal, given: Ite
     """
     rule = _rule_for(policy, request)
     needed = approvals_needed(policy, rule, request)
+    counted = [
+        approval.by
+        for approval in given
+        if approval.proposal_id == proposal.id and not _obstacle(policy, rule, needed, approval.by, approval.roles)
+    ]
+    return Tally(distinct(counted), needed)
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Each person once, as first written: two people are two names, not two spellings of one."""
     people: dict[str, str] = {}
-    for approval in given:
-        if approval.proposal_id == proposal.id and not _obstacle(policy, rule, needed, approval.by, approval.roles):
-            people.setdefault(_person(approval.by), approval.by)
-    return Tally(tuple(people.values()), needed)
+    for name in names:
+        people.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), name)
+    return tuple(people.values())
 
 
 def approve(
@@ -144,8 +153,3 @@ def _obstacle(policy: Policy, rule: Rule, needed: int, by: str, roles: Sequence[
         who = ", ".join((*rule.approvers.people, *(f"role {role}" for role in rule.approvers.roles))) or "nobody"
         return f"{by} may not decide on this: rule {rule.name!r} leaves it to {who}"
     return None
-
-
-def _person(name: str) -> str:
-    """The same for every way of writing one name: two people are two names, not two spellings."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -28,6 +28,7 @@ from data.errors import ActionError, PolicyError, StoreError
 from data.impact import Impact
 from data.proposal import Proposal
 from data.store import Event, Store
+from pipelines.rulings import Approvals, approvals_of
 from serving.auth import Actor, actor, writer
 from serving.services import Services
 
@@ -68,6 +69,7 @@ class IncidentDetail(BaseModel):
     impact: Impact | None
     proposal: Proposal | None
     pull_request: PullRequest | None
+    approvals: Approvals | None
     decisions: list[Decision]
     feedback: list[Feedback]
     events: list[Event]
@@ -163,6 +165,7 @@ def get_incident(request: Request, _who: Reader, incident_id: str) -> IncidentDe
         impact=store.latest(incident.id, Impact),
         proposal=store.latest(incident.id, Proposal),
         pull_request=store.latest(incident.id, PullRequest),
+        approvals=approvals_of(store, incident.id),
         decisions=store.all(incident.id, Decision),
         feedback=store.all(incident.id, Feedback),
         events=store.events(incident.id),
@@ -184,7 +187,10 @@ def list_events(
 
 @router.post("/api/v1/incidents/{incident_id}/approve", responses=_errors(401, 403, 404, 409, 422))
 def approve(request: Request, who: Writer, incident_id: str) -> Decision:
-    """Approve the open pull request; it is merged soon after."""
+    """Approve what waits for approval; it is done soon after.
+
+    Where several people have to approve, the answer's outcome is `ask` until the last of them has.
+    """
     services = _services(request)
     return decide(services, incident_id, lambda found: services.responder.approve(found, who.name))
 

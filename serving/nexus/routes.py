@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 
 from data.domain import Decision, Feedback, IncidentStatus, RejectReason
 from serving import api
-from serving.auth import check_form, visitor
+from serving.auth import check_form, local_path, visitor
 from serving.nexus import live
 from serving.nexus.pages import HEADERS, render
 from serving.nexus.view import NEEDS_A_PERSON, cards, incident_view, worst_first
@@ -99,11 +99,14 @@ def reject(
 
 
 @router.post("/nexus/stop", max_body_size=_MAX_FORM_BYTES)
-def stop(request: Request, session: Visitor, csrf: Text = "", because: Text = "") -> Response:
-    """The emergency stop: one press, no questions."""
+def stop(
+    request: Request, session: Visitor, csrf: Text = "", because: Text = "", service: Text = "", next: Text = "/"
+) -> Response:
+    """The emergency stop, of everything or of one service: one press, no questions."""
     check_form(request, session, csrf)
-    _services(request).brake.stop(session.name, _typed(because, _COMMENT) or "pressed in Nexus")
-    return RedirectResponse("/", 303)
+    said = _typed(because, _COMMENT) or "pressed in Nexus"
+    _services(request).brake.stop(session.name, said, _typed(service, _NAME) or None)
+    return RedirectResponse(local_path(next), 303)
 
 
 @router.post("/nexus/resume", max_body_size=_MAX_FORM_BYTES)

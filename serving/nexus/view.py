@@ -19,6 +19,7 @@ from data.domain import (
     Feedback,
     Incident,
     IncidentStatus,
+    Outcome,
     PullRequest,
     PullRequestState,
 )
@@ -27,6 +28,9 @@ from data.impact import Impact
 from data.proposal import Proposal
 from data.store import Event, Store
 from pipelines.attribution import attributed
+from pipelines.rulings import Approvals, approvals_of
+from remediation.execute import touched_service
+from remediation.policy import ActionKind
 from serving.nexus import diff
 from serving.nexus.impact import ImpactView
 from serving.nexus.layout import neighbourhood, positions
@@ -71,6 +75,7 @@ class IncidentView:
     events: tuple[Event, ...]
     topology: Topology | None
     excerpt: MetricExcerpt | None
+    approvals: Approvals | None
     changes: dict[str, Change]
     impact: ImpactView | None = None
 
@@ -96,6 +101,23 @@ class IncidentView:
         waits = self.incident.status is IncidentStatus.awaiting_approval
         is_open = self.pull_request is None or self.pull_request.state is PullRequestState.open
         return waits and is_open and self.proposal is not None
+
+    @property
+    def unasked(self) -> Decision | None:
+        """What the policy let happen without a person; None where one was asked, or nothing was done."""
+        done = self.incident.status in {IncidentStatus.approved, IncidentStatus.merged, IncidentStatus.resolved}
+        if not done or self.feedback is not None or self.proposal is None:
+            return None
+        what = {ActionKind.merge.value, self.proposal.remedy.kind}
+        decided = [decision for decision in self.decisions if decision.action in what]
+        return decided[-1] if decided and decided[-1].outcome is Outcome.act else None
+
+    @property
+    def acted_on(self) -> str:
+        """The service that a fix is about, or would be: what there is to stop."""
+        if self.diagnosis is not None and self.proposal is not None:
+            return touched_service(self.incident, self.diagnosis, self.proposal)
+        return self.leading.service if self.leading else self.incident.service
 
     @cached_property
     def change_rows(self) -> tuple[ChangeRow, ...]:
@@ -275,6 +297,7 @@ def incident_view(store: Store, incident: Incident) -> IncidentView:
         events=tuple(store.events(incident.id)),
         topology=store.latest(incident.id, Topology),
         excerpt=store.latest(incident.id, MetricExcerpt),
+        approvals=approvals_of(store, incident.id),
         changes={change.id: change for change in changes.changes} if changes else {},
         impact=ImpactView(impact, incident.severity) if impact else None,
     )
