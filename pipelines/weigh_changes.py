@@ -1,10 +1,12 @@
 """Fit how far each family of evidence on changes is trusted, so that it holds on systems never seen.
 
-    python -m pipelines.weigh_changes synthetic=300 lab=DIR bundles=DIR
+    python -m pipelines.weigh_changes synthetic=200 lab=DIR bundles=DIR
 
 judges the changes of every incident, fits the multipliers of :class:`~models.changes.weighing.Weighing` on all systems
 but one and scores them on that one, for each in turn and for each strength of the ridge; then fits them on all with the
-ridge that did well and writes ``models/changes/weighing.json``.
+ridge that did well and writes ``models/changes/weighing.json``. With it goes what it was made from: how many incidents
+of each system, a digest of the evidence heard in them, and the digest of the ranker that said where the trouble is. The
+same command on the same incidents with the same ranker writes the same file.
 
 Each incident is told three times: as it was; without the change that did it, so that none is right; and with two
 innocent changes moved to just before the trouble, so that whoever blames the nearest is wrong. Incidents that a
@@ -13,6 +15,7 @@ change caused and those that none did weigh the same in total: how many of eithe
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,14 +32,17 @@ from models.calibration import brier, expected_calibration_error
 from models.changes import ChangeContext, none_of, signals_of
 from models.changes.releases import same_commit
 from models.changes.signal import total
-from models.changes.weighing import BY_HAND, NONE, SHIPPED, Judged, Weighing, fit
+from models.changes.weighing import BY_HAND, NONE, SHIPPED, Judged, Weighing, fit, kept
+from models.kept import digest
+from models.rankers.state import CHAMPION
 from models.ranking import averaged
 from pipelines.investigate import change_context, last_instant, look_around, most_telling, rankings_of
 
 RIDGES = (10.0, 30.0, 100.0)
 ABOUT_AS_WELL = 0.03
 # What each system counts for in all: bundles are few, and the lab is one system, however often it is broken.
-SHARES = {"synthetic": 200.0, "lab": 100.0, "bundles": 50.0}
+MADE = "synthetic"
+SHARES = {MADE: 200.0, "lab": 100.0, "bundles": 50.0}
 NEAREST, WITHIN_S = 2, 90.0
 SEED = 5
 FIRST_SEED = 1000
@@ -56,15 +62,25 @@ class Told:
 
 
 def main(arguments: Sequence[str]) -> None:
-    systems = {name: incidents(name, where) for name, _, where in (a.partition("=") for a in arguments)}
+    parser = argparse.ArgumentParser(prog="python -m pipelines.weigh_changes", description=__doc__)
+    parser.add_argument("systems", nargs="+", type=_system, metavar="SYSTEM=WHERE", help="synthetic=N, or NAME=DIR")
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the multipliers go")
+    options = parser.parse_args(arguments)
+    systems = {name: incidents(name, where) for name, where in options.systems}
     fitted, report = weigh(systems)
-    written = {
-        "multipliers": dict(fitted.multipliers),
-        "made_by": "python -m pipelines.weigh_changes " + " ".join(f"{name}=..." for name in systems),
-        **report,
-    }
-    SHIPPED.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    sys.stdout.write(json.dumps(written, indent=2) + "\n")
+    ranker = json.loads(CHAMPION.read_text(encoding="utf-8"))["digest"]
+    told = " ".join(f"{name}={where if name == MADE else 'DIR'}" for name, where in options.systems)
+    card = {"made_by": f"python -m pipelines.weigh_changes {told}", "ranker": ranker, **report}
+    text = json.dumps(kept(fitted, card), indent=2) + "\n"
+    options.out.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def _system(argument: str) -> tuple[str, str]:
+    name, is_given, where = argument.partition("=")
+    if not (name and is_given and where) or (name == MADE and not where.isdigit()):
+        raise argparse.ArgumentTypeError(f"{argument!r} is neither {MADE}=N nor NAME=DIR")
+    return name, where
 
 
 def weigh(systems: Mapping[str, Sequence[Judged]]) -> tuple[Weighing, dict[str, Any]]:
@@ -81,11 +97,24 @@ def weigh(systems: Mapping[str, Sequence[Judged]]) -> tuple[Weighing, dict[str, 
     best = max(ridge for ridge in RIDGES if nats[ridge] <= min(nats.values()) + ABOUT_AS_WELL)
     report = {
         "ridge": best,
-        "incidents": {name: len(told) for name, told in systems.items()},
+        "tellings": {name: len(told) for name, told in systems.items()},
+        "evidence": {name: evidence_digest(told) for name, told in systems.items()},
         "held_back": {out: scored(systems[out], w) for out, w in left_out[best].items()},
         "by_hand": {name: scored(told, BY_HAND) for name, told in systems.items()},
     }
     return fit(_together(systems, None), ridge=best), report
+
+
+def evidence_digest(told: Sequence[Judged]) -> str:
+    """Of every signal heard for and against every explanation, and of which ones are right."""
+    heard = [
+        [
+            {e: [(s.family, round(s.weight, 6)) for s in signals] for e, signals in one.evidence.items()},
+            sorted(one.right),
+        ]
+        for one in told
+    ]
+    return digest(heard)
 
 
 def _together(systems: Mapping[str, Sequence[Judged]], out: str | None) -> list[Judged]:
@@ -127,7 +156,7 @@ def incidents(name: str, where: str) -> list[Judged]:
 
 
 def _cases(name: str, where: str) -> Iterator[Case]:
-    if name == "synthetic":
+    if name == MADE:
         from data.datasets.synthetic import synthesize
 
         yield from (synthesize((number, FIRST_SEED)) for number in range(int(where)))

@@ -8,17 +8,18 @@ worth nothing, but not its opposite.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
 from models.changes.signal import Signal
+from models.kept import digest, load_kept
 
 SHIPPED = Path(__file__).with_name("weighing.json")
 NONE = ""
@@ -43,7 +44,17 @@ BY_HAND = Weighing()
 @lru_cache(maxsize=1)
 def shipped() -> Weighing:
     """The fitted multipliers that come with this package."""
-    return Weighing(json.loads(SHIPPED.read_text(encoding="utf-8"))["multipliers"])
+    return load_kept(SHIPPED, _from_json, "weighing of changes", "python -m pipelines.weigh_changes")
+
+
+def kept(weighing: Weighing, card: Mapping[str, Any]) -> dict[str, Any]:
+    """``weighing`` as it is kept in a file; ``card`` says how it was made and how well it does."""
+    state = {"multipliers": dict(weighing.multipliers)}
+    return {"digest": digest(state), "state": state, "card": dict(card)}
+
+
+def _from_json(state: Any) -> Weighing:
+    return Weighing({str(name): float(value) for name, value in state["multipliers"].items()})
 
 
 @dataclass(frozen=True)
