@@ -41,6 +41,8 @@ SETTLE = timedelta(seconds=60)
 PATIENCE = timedelta(minutes=3)
 # How much of the time before the trouble says what is usual.
 USUAL = timedelta(minutes=30)
+# Only metrics are looked at: that a source has no others takes nothing away.
+_OTHER_PARTS = frozenset({"logs", "spans", "changes", "topology"})
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class RecoveryWatch:
             not_in_place=self._not_in_place(incident, applied),
             confounded=self._confounded(incident, since),
             unseen=(
-                *(item.summary for item in telemetry.missing if item.detail.get("part") in (None, "metrics")),
+                *(item.summary for item in telemetry.missing if item.detail.get("part") not in _OTHER_PARTS),
                 *(f"{metric} of {service} is not reported any more" for service, metric in sorted(absent)),
             ),
         )

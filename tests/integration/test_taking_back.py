@@ -1,0 +1,340 @@
+"""A fix that is merged, deployed and watched, in a real repository and a store: well again, no better, or worse.
+
+The shop below is a source and a deployer in one: how slow it is depends on the file it was last deployed with, as its
+telemetry tells it. Time is looked ahead at, never waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import audit
+from data.action import Applied, Recovery, RecoveryOutcome, TakenBack
+from data.brake import Brake
+from data.domain import (
+    Alert,
+    BlastRadius,
+    Candidate,
+    Change,
+    ChangeCandidate,
+    ChangeKind,
+    Decision,
+    Diagnosis,
+    Evidence,
+    EvidenceKind,
+    Feedback,
+    Incident,
+    IncidentStatus,
+    Outcome,
+    Severity,
+    Verdict,
+    now,
+)
+from data.errors import ActionError, SourceDenied
+from data.excerpt import ChangeExcerpt, Topology
+from data.settings import load_settings
+from data.sources import Request
+from data.store import Store, alert_key
+from data.telemetry import Metrics, SeriesKey, Telemetry
+from data.topology import ServiceGraph
+from pipelines.act import HALTED, Acting
+from pipelines.casefile import CaseFiles
+from pipelines.recovery import RecoveryWatch
+from pipelines.sites import Site, Sites
+from remediation.execute import propose_fix
+from remediation.forge import LocalForge
+from remediation.policy import DEFAULT_POLICY, Policy, load_policy
+
+LATENCY = "http_server_request_duration_p95_ms"
+LIMITS = "checkout/limits.json"
+# Page size as it was, and as the bad commit left it.
+GOOD, BAD = 20, 1
+# What each service's latency is: usually, while the bad commit is deployed, and once the good one is again.
+Latencies = dict[str, tuple[float, float, float]]
+HELPS: Latencies = {"checkout": (100, 500, 100), "inventory": (20, 20, 20)}
+IS_NO_USE: Latencies = {"checkout": (100, 500, 500), "inventory": (20, 20, 20)}
+HARMS: Latencies = {"checkout": (100, 500, 450), "inventory": (20, 20, 400)}
+
+
+@dataclass
+class Shop:
+    """What runs is what was last deployed; it began as it is an hour ago, and broke ten minutes ago."""
+
+    repository: Path
+    latencies: Latencies
+    broke: datetime
+    name: str = "shop"
+    deployed: list[tuple[datetime, int]] = field(default_factory=list)
+    refuses: bool = False
+    blind: bool = False
+
+    def deploy(self) -> tuple[Change, ...]:
+        if self.refuses:
+            raise ActionError("checkout did not start: address in use")
+        size = json.loads(git(self.repository, "show", f"main:{LIMITS}"))["page"]
+        self.deployed.append((now(), size))
+        return (Change(id="d", kind=ChangeKind.deploy, timestamp=now(), service="checkout", summary="Deploy checkout"),)
+
+    def collect(self, request: Request) -> Telemetry:
+        if self.blind:
+            raise SourceDenied("the key expired")
+        at = np.arange(request.start.timestamp(), request.as_of.timestamp(), 5.0)
+        sizes = [(self.broke, BAD), *self.deployed]
+        phase = np.zeros(len(at), dtype=int)
+        for since, size in sizes:
+            phase[at >= since.timestamp()] = 1 if size == BAD else 2
+        noise = np.random.default_rng(3).standard_normal(5000)[(at // 5).astype(int) % 5000]
+        columns = [np.array(levels)[phase] * (1 + 0.04 * noise) for levels in self.latencies.values()]
+        keys = tuple(SeriesKey(service, LATENCY, "", "ms") for service in self.latencies)
+        return Telemetry(
+            metrics=Metrics((at * 1e6).astype("int64").astype("datetime64[us]"), keys, np.stack(columns, 1))
+        )
+
+
+def git(repository: Path, *args: str) -> str:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    done = subprocess.run(["git", *identity, *args], cwd=repository, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@dataclass
+class Case:
+    """An incident whose fix waits for approval, and what carries it out and looks at it."""
+
+    incident_id: str
+    acting: Acting
+    watch: RecoveryWatch
+    shop: Shop
+    store: Store
+
+    def approve(self) -> None:
+        """As a person does, and the flow that follows."""
+        decision = Decision(outcome=Outcome.act, action="merge", by="grace", explanation="yes")
+        waits, approved = IncidentStatus.awaiting_approval, IncidentStatus.approved
+        answer = Feedback(incident_id=self.incident_id, proposal_id="p", verdict=Verdict.approved, by="grace")
+        assert self.store.claim(self.incident_id, waits, approved, decision, answer)
+        assert self.acting.act(self.incident_id)
+        self.acting.deploy(self.incident_id)
+
+    def look(self, **after: float) -> list[RecoveryOutcome]:
+        """What can be said so long after now."""
+        return [recovery.outcome for recovery in self.watch.look(now() + timedelta(**after))]
+
+    @property
+    def page(self) -> int:
+        return int(json.loads(git(self.shop.repository, "show", f"main:{LIMITS}"))["page"])
+
+    @property
+    def said(self) -> str:
+        return " / ".join(event.message for event in self.store.events(self.incident_id))
+
+
+@pytest.fixture
+def case_of(tmp_path: Path, store: Store) -> Callable[..., Case]:
+    def make(latencies: Latencies, policy: Policy | None = None) -> Case:
+        repository, broke = tmp_path / "shop", now() - timedelta(minutes=10)
+        (repository / "checkout").mkdir(parents=True)
+        git(repository, "init", "-q", "-b", "main")
+        for size, message in ((GOOD, "Add checkout"), (BAD, "Fetch each item on its own")):
+            (repository / LIMITS).write_text(json.dumps({"page": size}) + "\n")
+            git(repository, "add", "-A")
+            git(repository, "commit", "-q", "-m", message)
+        culprit = git(repository, "rev-parse", "HEAD")
+        shop = Shop(repository, latencies, broke)
+        settings = load_settings(state_dir=tmp_path / "state", verify_minutes=10)
+        files = CaseFiles(store, tmp_path / "snapshots")
+        sites = Sites(Site(), {"lab": Site([shop], LocalForge(repository), "main", None, shop)})
+        acting = Acting(settings, files, sites, policy or load_policy(DEFAULT_POLICY))
+        incident = opened(store, broke)
+        diagnosis = diagnosis_of(culprit, broke)
+        change = Change(id=culprit, kind=ChangeKind.commit, timestamp=broke, service="checkout", summary="Fetch each")
+        for artifact in (
+            Topology.of(ServiceGraph([("frontend", "checkout"), ("checkout", "inventory")])),
+            ChangeExcerpt(changes=(change,)),
+            diagnosis,
+            propose_fix(incident, diagnosis, [change]),
+        ):
+            store.put(incident.id, artifact)
+        assert acting.ask(incident.id), "the fix waits for approval"
+        watch = RecoveryWatch(settings, files, sites, acting.take_back)
+        return Case(incident.id, acting, watch, shop, store)
+
+    return make
+
+
+def opened(store: Store, broke: datetime) -> Incident:
+    alert = Alert(
+        id="a1", source="watch", service="checkout", title="checkout is slow", group="g1", metric=LATENCY,
+        fired_at=broke + timedelta(minutes=1), environment="lab",
+    )  # fmt: skip
+    incident = Incident(
+        id="INC-260504-ABCDE", title=alert.title, service="checkout", status=IncidentStatus.investigating,
+        severity=Severity.high, opened_at=alert.fired_at, alerts=(alert,), environment="lab",
+    )  # fmt: skip
+    store.receive([(alert, "")])
+    with store.exclusive() as transaction:
+        transaction.open(incident)
+        transaction.attach(alert_key(alert), incident.id)
+    return incident
+
+
+def diagnosis_of(culprit: str, broke: datetime) -> Diagnosis:
+    detail = {"metric": LATENCY, "base": 100.0, "now": 500.0, "unit": "ms"}
+    rose = Evidence(
+        id="m1", kind=EvidenceKind.metric, summary="it rose", source="shop", service="checkout", detail=detail
+    )
+    return Diagnosis(
+        candidates=(Candidate(service="checkout", probability=0.9, evidence=("m1",)),),
+        changes=(ChangeCandidate(id=culprit, probability=0.9),),
+        no_change_probability=0.1,
+        severity=Severity.high,
+        blast_radius=BlastRadius(services=("frontend",), symptomatic=("frontend",)),
+        anomaly_score=0.9,
+        evidence=(rose,),
+        unseen=(),
+        as_of=broke + timedelta(minutes=2),
+        onset=broke,
+    )
+
+
+def test_a_fix_that_helps_is_verified_and_stays(case_of: Callable[..., Case]) -> None:
+    case = case_of(HELPS)
+    case.approve()
+    assert case.look(seconds=10) == [], "too early to say"
+    assert case.look(seconds=50) == [RecoveryOutcome.recovered]
+    assert case.look(minutes=30) == [], "said once"
+    assert case.page == GOOD
+    assert case.store.latest(case.incident_id, TakenBack) is None
+    assert "(usually" in case.said
+
+
+def test_a_fix_that_does_harm_is_taken_back_and_a_person_is_told(case_of: Callable[..., Case]) -> None:
+    case = case_of(HARMS)
+    case.approve()
+    assert case.page == GOOD
+    assert case.look(seconds=50) == [], "a restart may look like that"
+    assert case.look(seconds=100) == [RecoveryOutcome.worse]
+    assert case.page == BAD, "the merge is reverted"
+    assert [size for _, size in case.shop.deployed] == [GOOD, BAD], "and that is deployed"
+    taken = case.store.latest(case.incident_id, TakenBack)
+    assert taken is not None
+    assert (taken.problem, taken.by) == (None, "undo-what-did-not-help")
+    assert case.store.incident(case.incident_id).status is IncidentStatus.escalated
+    assert f"{LATENCY} of inventory is" in case.said.rpartition("a person has to take over")[2]
+    message = git(case.shop.repository, "log", "-1", "--format=%B", "main")
+    assert "Approved-by: undo-what-did-not-help" in message
+    assert [e.action for e in audit.entries(case.store.engine)][-2:] == ["undo", "deploy"]
+    case.acting.take_back(case.incident_id)
+    assert len(case.shop.deployed) == 2, "done once, however often it is asked"
+
+
+def test_a_fix_that_is_no_use_is_taken_back_when_the_time_is_over(case_of: Callable[..., Case]) -> None:
+    case = case_of(IS_NO_USE)
+    case.approve()
+    assert case.look(minutes=5) == []
+    assert case.look(minutes=11) == [RecoveryOutcome.not_recovered]
+    assert case.page == BAD
+    assert "is 50" in case.said or "is 49" in case.said
+
+
+def test_what_cannot_be_seen_is_said_and_not_taken_back(case_of: Callable[..., Case]) -> None:
+    case = case_of(HELPS)
+    case.approve()
+    case.shop.blind = True
+    assert case.look(minutes=5) == []
+    assert case.look(minutes=11) == [RecoveryOutcome.unverified]
+    assert case.page == GOOD
+    assert "the key expired" in case.said
+
+
+def test_what_could_not_be_deployed_is_not_left_merged(case_of: Callable[..., Case]) -> None:
+    case = case_of(HELPS)
+    case.shop.refuses = True
+    case.approve()
+    failed = case.store.latest(case.incident_id, Recovery)
+    assert failed is not None
+    assert failed.outcome is RecoveryOutcome.failed
+    case.shop.refuses = False
+    case.acting.take_back(case.incident_id)
+    assert case.page == BAD
+    assert "did not start" in case.said
+
+
+def test_an_emergency_stop_halts_the_undoing_until_it_is_lifted(case_of: Callable[..., Case]) -> None:
+    case = case_of(HARMS)
+    case.approve()
+    brake = Brake.of(case.store.engine, case.acting.settings.state_dir)
+    brake.stop("ann", "drill")
+    assert case.look(seconds=100) == [RecoveryOutcome.worse]
+    assert case.page == GOOD
+    assert case.acting.is_stopped(case.incident_id)
+    assert HALTED in [event.kind for event in case.store.events(case.incident_id)]
+    brake.resume("ann")
+    case.acting.take_back(case.incident_id)
+    assert case.page == BAD
+
+
+def test_without_a_rule_for_it_nothing_is_undone_and_a_person_is_told(case_of: Callable[..., Case]) -> None:
+    default = load_policy(DEFAULT_POLICY)
+    rules = tuple(rule for rule in default.rules if "undo" not in rule.actions)
+    case = case_of(HARMS, default.model_copy(update={"rules": rules}))
+    case.approve()
+    assert case.look(seconds=100) == [RecoveryOutcome.worse]
+    assert case.page == GOOD
+    taken = case.store.latest(case.incident_id, TakenBack)
+    assert taken is not None
+    assert "No matching rule means no" in str(taken.problem)
+    assert case.store.incident(case.incident_id).status is IncidentStatus.escalated
+
+
+def test_an_incident_that_began_meanwhile_is_not_put_down_to_the_fix(case_of: Callable[..., Case]) -> None:
+    case = case_of(HARMS)
+    case.approve()
+    later = Alert(
+        id="b", source="watch", service="inventory", title="slow", group="g2",
+        fired_at=now() + timedelta(seconds=20), environment="lab",
+    )  # fmt: skip
+    case.store.receive([(later, "")])
+    with case.store.exclusive() as transaction:
+        other = Incident(
+            id="INC-260504-OTHER", title="slow", service="inventory", status=IncidentStatus.investigating,
+            severity=Severity.high, opened_at=later.fired_at, alerts=(later,), environment="lab",
+        )  # fmt: skip
+        transaction.open(other)
+        transaction.attach(alert_key(later), other.id)
+    assert case.look(seconds=100) == []
+    assert case.page == GOOD
+
+
+def test_a_conflicting_later_change_leaves_the_undoing_to_a_person(case_of: Callable[..., Case]) -> None:
+    case = case_of(HARMS)
+    case.approve()
+    (case.shop.repository / LIMITS).write_text(json.dumps({"page": 7}) + "\n")
+    git(case.shop.repository, "commit", "-q", "-am", "Try seven")
+    assert case.look(seconds=100) == [RecoveryOutcome.worse]
+    assert case.page == 7
+    taken = case.store.latest(case.incident_id, TakenBack)
+    assert taken is not None
+    assert "conflicts with later changes" in str(taken.problem)
+
+
+def test_a_merge_that_others_deploy_is_not_undone_for_want_of_recovery(case_of: Callable[..., Case]) -> None:
+    case = case_of(IS_NO_USE)
+    sites = Sites(Site(), {"lab": Site([case.shop], LocalForge(case.shop.repository), "main")})
+    case.acting = Acting(case.acting.settings, case.acting.files, sites, case.acting.policy)
+    case.watch = RecoveryWatch(case.watch.settings, case.watch.files, sites, case.acting.take_back)
+    case.approve()
+    applied = case.store.latest(case.incident_id, Applied)
+    assert applied is not None
+    assert applied.in_effect is None
+    assert case.look(minutes=11) == [RecoveryOutcome.not_recovered]
+    assert case.page == GOOD
+    assert case.store.incident(case.incident_id).status is IncidentStatus.escalated
