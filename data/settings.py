@@ -59,14 +59,18 @@ class Settings(BaseSettings):
     approval_days: float = Field(default=7.0, gt=0, description="How long a pull request waits for a person.")
 
     prices: Path | None = Field(default=None, description="YAML file of what capacity costs, for `qai-sre optimize`.")
+    optimize_cron: str | None = Field(default=None, description="When to look for what could be better: `0 6 * * 1`.")
+    optimize_history_days: float = Field(default=14.0, gt=0, description="How much of the past it is told from.")
 
     lab: Path | None = Field(default=None, description="Folder of a lab to handle incidents of, environment `lab`.")
     watch_s: float | None = Field(default=None, gt=0, description="Look at the lab for trouble this often.")
     objective: float = Field(default=0.999, gt=0, lt=1, description="The share of requests that has to succeed.")
-    predict_s: float | None = Field(default=None, gt=0, description="Look ahead for coming breaches this often.")
+    predict_cron: str | None = Field(default=None, description="When to look ahead: `*/5 * * * *`.")
     predict_limits: Path | None = Field(default=None, description="YAML file of limits to look ahead for.")
     predict_horizon_minutes: float = Field(default=120.0, gt=0, description="How far to look ahead by default.")
     predict_history_hours: float = Field(default=48.0, gt=0, description="How much of the past to look ahead from.")
+    certificates: str = Field(default="", description="TLS servers to look at when looking ahead: `HOST:PORT,...`.")
+    certificate_days: float = Field(default=21.0, gt=0, description="Tell of certificates that end within this time.")
 
     gemini_api_key: Secret = Field(
         default=None,

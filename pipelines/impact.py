@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
 from data.domain import Alert, Diagnosis, Severity
 from data.impact import Impact
 from data.reports import Report
-from data.telemetry import Telemetry
-from models.impact import Measured, failing_share, users_on, weigh_impact
+from data.telemetry import Metrics, Telemetry
+from models.impact import Measured, doors_of, failing_share, slowdown, users_on, weigh_impact
+from models.traces import join_spans
 
 
 def impact_of(alert: Alert, telemetry: Telemetry, diagnosis: Diagnosis, *, objective: float) -> Impact:
@@ -15,15 +19,30 @@ def impact_of(alert: Alert, telemetry: Telemetry, diagnosis: Diagnosis, *, objec
     Args:
         objective: the share that has to succeed, such as 0.999.
     """
+    return weigh_impact(Report.of(alert), measure(alert, telemetry, diagnosis), objective=objective)
+
+
+def measure(alert: Alert, telemetry: Telemetry, diagnosis: Diagnosis) -> Measured:
+    """What the metrics and the graph say of how bad it is; nothing later than the diagnosis is looked at.
+
+    Spans are not counted: whoever samples them keeps those that failed or were slow rather than others.
+    """
     since = diagnosis.onset or alert.fired_at
     seen = telemetry.before(diagnosis.as_of)
-    measured = Measured(
+    graph = seen.graph.merged(join_spans(seen.spans, seen.services).graph)
+    reached = diagnosis.blast_radius.services
+    doors = doors_of(graph)
+    met = sorted(doors.intersection((*reached, alert.service)))
+    return Measured(
         anomaly=diagnosis.anomaly_score,
         radius=diagnosis.blast_radius,
         failing=failing_share(alert.service, seen.metrics, since),
-        users=users_on(diagnosis.blast_radius.services, seen.metrics),
+        users=users_on(reached, seen.metrics),
+        slower=slowdown(alert.service, seen.metrics, since),
+        doors=len(met) / len(doors) if doors else None,
+        door_failing=_worst(failing_share, met, seen.metrics, since),
+        door_slower=_worst(slowdown, met, seen.metrics, since),
     )
-    return weigh_impact(Report.of(alert), measured, objective=objective)
 
 
 def severity_with(impact: Impact, diagnosis: Diagnosis) -> Severity:
@@ -40,3 +59,10 @@ def in_words(impact: Impact) -> str:
     if impact.users is not None:
         parts.append(f"{impact.users:g} users are on the services it reaches")
     return "; ".join(parts)
+
+
+def _worst(
+    tell: Callable[[str, Metrics, datetime], float | None], services: Sequence[str], metrics: Metrics, since: datetime
+) -> float | None:
+    found = (tell(service, metrics, since) for service in services)
+    return max((figure for figure in found if figure is not None), default=None)

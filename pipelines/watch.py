@@ -6,13 +6,11 @@ nothing itself. What is firing is read from the open incidents, so a restart nei
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from data.domain import Alert, AlertStatus, IncidentStatus, now
+from data.domain import Alert, AlertStatus, IncidentStatus
 from data.sources import Request, Source
 from data.store import Store
 from data.telemetry import Metrics, SeriesKey
@@ -20,15 +18,13 @@ from models.detect import Breach, detect_lasting, has_recovered
 from pipelines.calm import calm_metrics, episodes
 from pipelines.collect import gather
 
-log = logging.getLogger(__name__)
-
 SOURCE = "watch"
 HISTORY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Looks at the sources every ``every_s`` seconds; raises at most one new alert a look.
+    """Looks at the sources; raises at most one new alert a look.
 
     One at a time, because the first alert's investigation learns who calls whom, and only then can the next be
     told to belong to the same incident.
@@ -38,16 +34,7 @@ class Watch:
     store: Store
     handle: Callable[[str], None]
     environment: str | None
-    every_s: float
     deadline_s: float
-
-    def run(self, stop: threading.Event) -> None:
-        """Look until ``stop`` is set. A look that fails is logged, and the next one is made all the same."""
-        while not stop.wait(self.every_s):
-            try:
-                self.look(now())
-            except Exception:
-                log.exception("the watch could not look; trying again in %g s", self.every_s)
 
     def look(self, as_of: datetime) -> list[Alert]:
         """One look; returns the alerts and recoveries it raised."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ from data.settings import Settings
 from data.store import Store
 from pipelines.answers import Answers
 from pipelines.respond import conclude, respond, take_in
+from pipelines.schedule import Job
 from pipelines.steps import IncidentSteps
 
 log = logging.getLogger(__name__)
@@ -47,13 +48,13 @@ class Worker:
         store: Store,
         steps: IncidentSteps,
         answers: Answers,
-        learn: Callable[[], str] | None = None,
+        jobs: Sequence[Job] = (),
     ) -> None:
         self._settings = settings
         self._store = store
         self._steps = steps
         self._answers = answers
-        self._learn = learn
+        self._jobs = jobs
         self._stop = threading.Event()
 
     def __enter__(self) -> Worker:
@@ -70,9 +71,10 @@ class Worker:
         self._take_in = DBOS.workflow(name="take_in")(self._take_in_flow())
         self._respond = DBOS.workflow(name="respond")(self._respond_flow())
         self._conclude = DBOS.workflow(name="conclude")(self._conclude_flow())
-        self._retrain = DBOS.workflow(name="retrain")(self._retrain_flow())
+        flows = {job.name: DBOS.workflow(name=job.name)(self._job_flow(job)) for job in self._jobs}
         DBOS.launch()
-        self._schedule()
+        for job in self._jobs:
+            self._schedule(job, flows[job.name])
         self._stop.clear()
         threading.Thread(target=self._sweep_regularly, name="sweep", daemon=True).start()
         return self
@@ -129,18 +131,17 @@ class Worker:
     def step(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return DBOS.run_step({"name": function.__name__}, function, *args, **kwargs)
 
-    def _schedule(self) -> None:
-        """Look regularly whether to retrain, on the replica whose turn it is; the schedule outlives this process."""
-        cron = self._settings.retrain_cron
-        if cron is None or self._learn is None:
-            DBOS.delete_schedule("retrain")
+    def _schedule(self, job: Job, flow: Callable[[datetime, object], None]) -> None:
+        """Do ``job`` whenever its time comes, on the replica whose turn it is; the schedule outlives this process."""
+        if job.cron is None:
+            DBOS.delete_schedule(job.name)
             return
         try:
-            DBOS.apply_schedules([{"schedule_name": "retrain", "workflow_fn": self._retrain, "schedule": cron}])
+            DBOS.apply_schedules([{"schedule_name": job.name, "workflow_fn": flow, "schedule": job.cron}])
         except (dbos_error.DBOSException, ValueError) as error:
             DBOS.destroy(destroy_registry=True)
             raise ConfigError(
-                f"QAI_RETRAIN_CRON: {cron!r} is no cron expression such as 0 3 * * * ({error})"
+                f"{job.setting}: {job.cron!r} is no cron expression such as 0 3 * * * ({error})"
             ) from error
 
     def _sweep_regularly(self) -> None:
@@ -176,12 +177,14 @@ class Worker:
 
         return conclude_flow
 
-    def _retrain_flow(self) -> Callable[[datetime, object], None]:
-        def retrain_flow(_at: datetime, _context: object) -> None:
-            if self._learn is not None:
-                self.step(self._learn)
+    def _job_flow(self, job: Job) -> Callable[[datetime, object], None]:
+        def job_flow(_at: datetime, _context: object) -> None:
+            found = self.step(job.once)
+            if job.begin is not None:
+                for name in found:
+                    job.begin(self, name)
 
-        return retrain_flow
+        return job_flow
 
     def _guarded(self, flow: Callable[[str, IncidentSteps, Worker], None], incident_id: str) -> None:
         """Run a flow; one that fails is handed to a person rather than forgotten."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from data.database import connect, migrate
+from data.domain import now
 from data.errors import ActionError, ConfigError, PolicyError
 from data.lab.repository import BRANCH
 from data.settings import Settings
@@ -17,11 +16,10 @@ from data.sources import Source
 from data.sources.bundle import BundleSource
 from data.store import Store
 from pipelines.answers import Answers
-from pipelines.apart import review_apart
 from pipelines.casefile import CaseFiles
 from pipelines.champion import ChampionInUse
-from pipelines.predict import Lookout, read_limits
 from pipelines.registered import registry_of
+from pipelines.schedule import regularly
 from pipelines.sites import Site, Sites
 from pipelines.steps import IncidentSteps
 from pipelines.watch import Watch
@@ -30,6 +28,7 @@ from remediation.forge import LocalForge
 from remediation.policy import DEFAULT_POLICY, Policy, load_policy
 from serving.drafters import synthesizer
 from serving.investigators import investigator
+from serving.jobs import jobs
 from serving.services import Services
 
 LAB_ENVIRONMENT = "lab"
@@ -64,13 +63,9 @@ def _running(settings: Settings) -> Iterator[Services]:
         )
         answers = Answers(files=files, sites=sites, policy=policy)
 
-        def learn() -> str:
-            return review_apart(settings)
-
         with (
-            Worker(settings, store, steps, answers, learn) as worker,
+            Worker(settings, store, steps, answers, jobs(settings, files, sites)) as worker,
             _watching(settings, sites, store, worker),
-            _predicting(settings, sites, store, worker),
         ):
             yield Services(settings=settings, store=store, responder=worker)
     finally:
@@ -122,52 +117,10 @@ def _watching(settings: Settings, sites: Sites, store: Store, worker: Worker) ->
         store=store,
         handle=worker.handle,
         environment=LAB_ENVIRONMENT,
-        every_s=settings.watch_s,
         deadline_s=settings.source_deadline_s,
     )
-    stop = threading.Event()
-    thread = threading.Thread(target=watch.run, args=(stop,), name="watch", daemon=True)
-    thread.start()
-    try:
+    with regularly(lambda: watch.look(now()), settings.watch_s, name="watch", patience_s=settings.source_deadline_s):
         yield
-    finally:
-        stop.set()
-        thread.join(settings.source_deadline_s)
-
-
-@contextmanager
-def _predicting(settings: Settings, sites: Sites, store: Store, worker: Worker) -> Iterator[None]:
-    """Look ahead in every environment that has sources meanwhile, if that is set."""
-    if settings.predict_s is None:
-        yield
-        return
-    limits = read_limits(settings.predict_limits) if settings.predict_limits else ()
-    environments: list[tuple[str | None, Site]] = [(None, sites.default), *sites.by_environment.items()]
-    lookouts = [
-        Lookout(
-            sources=site.sources,
-            store=store,
-            handle=worker.handle,
-            environment=name,
-            limits=limits,
-            every_s=settings.predict_s,
-            deadline_s=settings.source_deadline_s,
-            horizon=timedelta(minutes=settings.predict_horizon_minutes),
-            history=timedelta(hours=settings.predict_history_hours),
-        )
-        for name, site in environments
-        if site.sources
-    ]
-    stop = threading.Event()
-    threads = [threading.Thread(target=lookout.run, args=(stop,), name="predict", daemon=True) for lookout in lookouts]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(settings.source_deadline_s)
 
 
 def _bundle(settings: Settings) -> list[Source]:

@@ -15,7 +15,8 @@ from data.store import Store
 from data.telemetry import Metrics, SeriesKey, Telemetry
 from data.topology import ServiceGraph
 from pipelines.forecast import Span
-from pipelines.predict import Limit, Lookout, natural_limit, read_limits
+from pipelines.limits import Limit, natural_limit, read_limits
+from pipelines.predict import Lookout
 from pipelines.triage import triage
 
 NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)
@@ -47,7 +48,7 @@ CALM = noisy(np.full(ROWS, 60.0))
 
 def looking(store: Store, disks: Disks, **options: object) -> Lookout:
     handle = lambda key: triage(store, key, ServiceGraph())  # noqa: E731
-    return Lookout([disks], store, handle, None, 60, 5, timedelta(hours=1), timedelta(hours=6), **options)  # type: ignore[arg-type]
+    return Lookout([disks], store, handle, None, 5, timedelta(hours=1), timedelta(hours=6), **options)  # type: ignore[arg-type]
 
 
 def test_a_disk_that_fills_up_opens_a_proactive_incident_once(store: Store) -> None:

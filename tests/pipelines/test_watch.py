@@ -46,7 +46,7 @@ class Shop:
 def watched(store: Store, shop: Shop) -> Watch:
     graph = ServiceGraph([("web", "api")])
     handle = lambda key: triage(store, key, graph)  # noqa: E731
-    return Watch([shop], store, handle, "lab", every_s=STEP_S, deadline_s=5)  # type: ignore[arg-type]
+    return Watch([shop], store, handle, "lab", deadline_s=5)  # type: ignore[arg-type]
 
 
 def play(watch: Watch, first: float, last: float) -> list[tuple[float, str, str]]:

@@ -1,0 +1,22 @@
+"""How bad an incident is, and how far it reaches."""
+
+from __future__ import annotations
+
+from models.impact.harm import failing_rows, failing_share, slowdown, users_on
+from models.impact.radius import anomaly_score, blast_radius, doors_of, severity_of, symptomatic_services
+from models.impact.weigh import Measured, measured_terms, weigh_impact
+
+__all__ = [
+    "Measured",
+    "anomaly_score",
+    "blast_radius",
+    "doors_of",
+    "failing_rows",
+    "failing_share",
+    "measured_terms",
+    "severity_of",
+    "slowdown",
+    "symptomatic_services",
+    "users_on",
+    "weigh_impact",
+]
