@@ -66,13 +66,26 @@ def calibrate(systems: Mapping[str, Sequence[Answered]]) -> tuple[Confidence, di
     Raises:
         InputError: with fewer than two systems, none can be held back.
     """
+    without = fitted_without(systems)
+    held_back = {out: judge(systems[out], confidence) for out, confidence in without.items()}
+    return _fitted(list(_taught(systems).values()), most(systems)), held_back
+
+
+def fitted_without(systems: Mapping[str, Sequence[Answered]]) -> dict[str, Confidence]:
+    """For each system the numbers fitted on all the others, by which answers about it may be judged.
+
+    Raises:
+        InputError: with fewer than two systems, none can be held back.
+    """
     if len(systems) < 2:
         raise InputError("need at least two systems, to hold one back", field="DATA")
+    taught, cap = _taught(systems), most(systems)
+    return {out: _fitted([s for name, s in taught.items() if name != out], cap) for out in systems}
+
+
+def _taught(systems: Mapping[str, Sequence[Answered]]) -> dict[str, _Stacked]:
     # Made incidents are harder than people's on purpose: learned from, they make us too modest where it matters.
-    taught = {n: _Stacked.of(answers) for n, answers in systems.items() if n != MADE or len(systems) < 3}
-    cap = most(systems)
-    held_back = {out: judge(systems[out], _fitted([s for n, s in taught.items() if n != out], cap)) for out in systems}
-    return _fitted(list(taught.values()), cap), held_back
+    return {n: _Stacked.of(answers) for n, answers in systems.items() if n != MADE or len(systems) < 3}
 
 
 def most(systems: Mapping[str, Sequence[Answered]]) -> float:

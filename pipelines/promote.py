@@ -23,17 +23,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data.errors import InputError
 from data.telemetry import Floats
-from models.calibration import reliability
 from models.confidence import Confidence
 from models.metrics import Interval, bootstrap
 from models.rankers.board import MODALITIES
-from models.rankers.held import Answered, answered, hits, macro
+from models.rankers.held import Answered, answered, hits
 from models.rankers.packed import Packed
 from models.rankers.state import dump, read
 from models.rankers.table import NAMES, supported
-from pipelines.calibrate import calibrate, leader
+from pipelines.calibrate import LIMITS, calibrate, leader
 from pipelines.train import read_answers
 
 NEW, OLD = "new", "old"
@@ -203,32 +201,25 @@ def _sentence(one: Slice) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Of the families that were trained, the best out of system becomes a champion with its confidence fitted.
+    """The family that did best out of system becomes a champion with its confidence fitted.
 
-    python -m pipelines.promote --trained DIR --out DIR
+    python -m pipelines.promote --trained DIR --evaluated DIR --out FILE
 
-    ``--trained`` holds a folder for each family (``pipelines.train``). Writes ``champion.json``, and for DVC to show
-    ``metrics.json`` and ``reliability.csv``. What ships changes only when somebody copies it to ``models/``.
+    ``--trained`` holds a folder for each family (``pipelines.train``), ``--evaluated`` says which is best
+    (``pipelines.evaluate_rankers``). Prints its digest and calibration. What ships changes only when somebody copies
+    FILE to ``models/``.
     """
     parser = ArgumentParser(prog="python -m pipelines.promote", description="Make a champion of what was trained.")
     parser.add_argument("--trained", type=Path, required=True)
+    parser.add_argument("--evaluated", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    families = {path.parent.name: read_answers(path) for path in sorted(options.trained.glob("*/held_back.npz"))}
-    if not families:
-        raise InputError("holds no family; run pipelines.train first", field=str(options.trained))
-    best = max(families, key=lambda name: macro(families[name]))
+    best = json.loads((options.evaluated / "rankers.json").read_text(encoding="utf-8"))["best"]
     kind, ranker, _, card = read(options.trained / best / "ranker.json")
-    answers = {name: many for name, many in families[best].items() if any(a.told for a in many)}
-    confidence, held_back = calibrate(answers)
-    digest = dump(options.out / "champion.json", kind, ranker, confidence, {**card, "calibration": held_back})
-    told = [a for many in answers.values() for a in many if a.told]
-    rows = reliability([leader(a, confidence) for a in told], hits(told))
-    lines = ["confidence,accuracy,incidents", *(f"{r.confidence:.3f},{r.accuracy:.3f},{r.count}" for r in rows)]
-    (options.out / "reliability.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    figures = {"champion": best, "digest": digest, "calibration": held_back,
-               "out_of_system": {name: round(macro(many), 3) for name, many in families.items()}}  # fmt: skip
-    (options.out / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    answers = read_answers(options.trained / best / "held_back.npz")
+    confidence, held_back = calibrate({name: many for name, many in answers.items() if any(a.told for a in many)})
+    digest = dump(options.out, kind, ranker, confidence, {**card, "calibration": held_back, "limits": LIMITS})
+    sys.stdout.write(json.dumps({"champion": best, "digest": digest, "calibration": held_back}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
