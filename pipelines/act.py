@@ -13,7 +13,7 @@ from datetime import datetime
 from data import audit
 from data.action import Applied, Operation, Recovery, RecoveryOutcome, TakenBack, TakingBack
 from data.brake import Brake
-from data.domain import Change, Decision, IncidentStatus, Outcome, PullRequest, PullRequestState, now
+from data.domain import Change, Decision, Feedback, IncidentStatus, Outcome, PullRequest, PullRequestState, now
 from data.errors import ActionError, PolicyError, ProposalError, StoppedError, StoreError
 from data.settings import Settings
 from data.store import Store
@@ -21,7 +21,7 @@ from pipelines.casefile import CaseFiles
 from pipelines.rulings import Rulings
 from pipelines.sites import Site, Sites
 from remediation import execute
-from remediation.policy import ActionKind, Policy
+from remediation.policy import ActionKind, Policy, decide
 
 HALTED = "undo_halted"
 
@@ -186,14 +186,16 @@ class Acting:
             return
         if self.store.claim(incident_id, IncidentStatus.awaiting_approval, IncidentStatus.approved, decision):
             audit.append(self.store.engine, decision.by, "approve", incident_id, because=decision.explanation)
-            self.store.note(incident_id, "approved", decision.explanation)
+            # This is how it is told: on the timeline, and marked on the incident's page.
+            self.store.note(incident_id, "told", f"done without asking, as the policy lets. {decision.explanation}")
 
     # -- doing ----------------------------------------------------------------------------------------
 
     def _merge(self, incident_id: str) -> bool:
         decision, number = self._decided(incident_id, ActionKind.merge), self.files.pull_request(incident_id).number
-        audit.append(self.store.engine, decision.by, "merge", incident_id, because=decision.explanation)
         try:
+            self._check_policy(incident_id, ActionKind.merge)
+            audit.append(self.store.engine, decision.by, "merge", incident_id, because=decision.explanation)
             self._check_brake(incident_id)
             pull_request = execute.merge_pull_request(self._site(incident_id).repository(), number, decision=decision)
         except (PolicyError, ActionError) as error:
@@ -212,18 +214,19 @@ class Acting:
         platform = self._site(incident_id).platform
         detail = operation.model_dump(mode="json", include={"target", "before", "after"})
         why = decision.explanation
-        audit.append(self.store.engine, decision.by, operation.kind, incident_id, because=why, **detail)
         try:
             if platform is None:
                 raise ActionError("nothing is configured that could carry it out")
+            self._check_policy(incident_id, ActionKind(operation.kind))
+            audit.append(self.store.engine, decision.by, operation.kind, incident_id, because=why, **detail)
             self._check_brake(incident_id)
             done = execute.carry_out(platform, operation, decision=decision)
-        except StoppedError as stopped:
-            # The question stands: once the stop is lifted, the same person may say yes again.
+        except (StoppedError, PolicyError) as stopped:
+            # The question stands: once the stop is lifted or the freeze over, the same person may say yes again.
             if self.store.claim(incident_id, IncidentStatus.approved, IncidentStatus.awaiting_approval):
                 self.store.note(incident_id, "stopped", f"not done: {stopped}")
             return False
-        except (ActionError, PolicyError) as error:
+        except ActionError as error:
             self.files.escalate(incident_id, f"what was approved could not be done: {error}")
             return False
         at = now()
@@ -303,6 +306,17 @@ class Acting:
     def _touched(self, incident_id: str) -> str:
         incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
         return execute.touched_service(incident, diagnosis, self.files.proposal(incident_id))
+
+    def _check_policy(self, incident_id: str, action: ActionKind) -> None:
+        """Asked again before what was approved is done: a freeze may have begun since, or a tier been lost.
+
+        Raises:
+            PolicyError: it is refused now, or a person would be asked now and none was.
+        """
+        decision = decide(self.policy, self.rulings.request(incident_id, action))
+        was_asked = self.store.latest(incident_id, Feedback) is not None
+        if decision.outcome is Outcome.refuse or (decision.outcome is Outcome.ask and not was_asked):
+            raise PolicyError(decision.explanation)
 
     def _check_brake(self, incident_id: str) -> None:
         """Asked right before every write: an emergency stop halts what is queued and what is under way."""
