@@ -33,14 +33,17 @@ def recordings(tmp_path: Path) -> Path:
 
 def test_all_runs_what_is_there_and_says_what_is_not(recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    quick = ["--peers", "none", "--jobs", "1", "--limit", "2", "--delays", "0,60"]
+    quick = ["--jobs", "1", "--limit", "2", "--delays", "0,60"]
     folders = [str(tmp_path / "empty"), str(recordings)]
-    result = CliRunner().invoke(command, ["all", *folders, *quick, "--markdown", str(tmp_path / "tables.md")])
+    nowhere = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    arguments = ["all", *folders, *quick, "--markdown", str(tmp_path / "tables.md")]
+    result = CliRunner().invoke(command, arguments, env=nowhere)
     assert result.exit_code == 0, result.stderr
     assert "| rcd +60 s | 2 |" in result.stdout
     assert "### False alarms" in result.stdout
     assert (tmp_path / "tables.md").read_text() == result.stdout.removesuffix("\n")
     assert "skipped: no petshop in " in result.stderr
+    assert "skipped: published methods are not installed; `qai-sre bench install-peers` does it" in result.stderr
 
 
 def test_all_without_any_data_set_exits_two_and_names_the_program(tmp_path: Path) -> None:
