@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from serving import api, auth, brake_api, nexus, webhooks
+from serving import api, auth, brake_api, learning_api, nexus, webhooks
 from serving.services import Services
 
 
@@ -24,7 +24,15 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.stopping = threading.Event()  # set by the server, so that open event streams end
-    for router in (webhooks.router, api.router, brake_api.router, auth.router, nexus.router):
+    for router in (
+        webhooks.router,
+        api.router,
+        brake_api.router,
+        learning_api.router,
+        auth.router,
+        nexus.router,
+        nexus.learning_router,
+    ):
         app.include_router(router)
     app.mount(nexus.STATIC_URL, StaticFiles(directory=nexus.STATIC), name="static")
     return app

@@ -33,6 +33,7 @@ _COMMANDS = {
     "check": "Hold the change in a working tree to every gate a proposed fix has to pass.",
     "label": "Say afterwards what caused an incident, to learn from.",
     "retrain": "Learn from feedback, and put what was learned in use if it is better.",
+    "report": "Say who is served how well, and who worse than others.",
     "models": "List the versions of the ranker, put one in use, or go back.",
     "stop": "Emergency stop: nothing is written to the world until it is lifted.",
     "resume": "Lift an emergency stop.",

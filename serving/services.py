@@ -10,8 +10,11 @@ from typing import Protocol
 
 from data.brake import Brake
 from data.domain import Decision, Feedback, RejectReason
+from data.registry import Registry
 from data.settings import Settings
 from data.store import Store
+from pipelines.casefile import CaseFiles
+from pipelines.registered import registry_of
 
 
 class Responder(Protocol):
@@ -56,3 +59,13 @@ class Services:
     def brake(self) -> Brake:
         """The emergency stop."""
         return Brake.of(self.store.engine, self.settings.state_dir)
+
+    @property
+    def files(self) -> CaseFiles:
+        """What is kept about the incidents."""
+        return CaseFiles(self.store, self.settings.state_dir / "incidents")
+
+    @property
+    def registry(self) -> Registry:
+        """The versions of the ranker."""
+        return registry_of(self.settings, self.store.engine)

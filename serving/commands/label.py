@@ -12,6 +12,7 @@ import click
 @click.option("--no-change", is_flag=True, help="No change did it.")
 @click.option("--nothing-wrong", is_flag=True, help="It was a false alarm.")
 @click.option("--unseen", is_flag=True, help="The service is none of those that were seen.")
+@click.option("--fault", default="", help="The kind of fault in a word or two, such as 'memory leak'.")
 @click.option("--comment", default="", help="For whoever reads it later.")
 def command(
     incident: str,
@@ -20,6 +21,7 @@ def command(
     no_change: bool,
     nothing_wrong: bool,
     unseen: bool,
+    fault: str,
     comment: str,
 ) -> None:
     """Label INCIDENT with its true cause. `qai-sre retrain` learns from it; the newest label stands."""
@@ -41,6 +43,6 @@ def command(
     migrate(engine)
     known = changes or (() if no_change or nothing_wrong else None)
     said = Label(incident_id=incident, by=who_asks(), services=services, changes=known,
-                 nothing_wrong=nothing_wrong, comment=comment)  # fmt: skip
+                 nothing_wrong=nothing_wrong, fault=fault, comment=comment)  # fmt: skip
     label(CaseFiles(Store(engine), settings.state_dir / "incidents"), said, unseen=unseen)
     click.echo(f"{incident}: {'nothing was wrong' if nothing_wrong else ', '.join(services)}")

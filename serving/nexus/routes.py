@@ -19,7 +19,7 @@ from serving.services import Services
 from serving.sessions import Session
 
 LIST_LIMIT = 100
-_MAX_FORM_BYTES = 65_536
+MAX_FORM_BYTES = 65_536
 _NAME, _COMMENT = 256, 4000
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+")
 
@@ -56,10 +56,10 @@ def incident_list(request: Request, session: Visitor, show: str = "open") -> Res
 @router.get("/incidents/{incident_id}")
 def incident_page(request: Request, session: Visitor, incident_id: str) -> Response:
     """One incident. htmx asks for its body alone."""
-    return _incident_page(request, session, incident_id)
+    return incident_response(request, session, incident_id)
 
 
-@router.post("/incidents/{incident_id}/approve", max_body_size=_MAX_FORM_BYTES)
+@router.post("/incidents/{incident_id}/approve", max_body_size=MAX_FORM_BYTES)
 def approve(request: Request, session: Visitor, incident_id: str, csrf: Text = "") -> Response:
     """Approve the pull request and come back to the page, which says who decided."""
     check_form(request, session, csrf)
@@ -67,7 +67,7 @@ def approve(request: Request, session: Visitor, incident_id: str, csrf: Text = "
     return _decide(request, session, incident_id, lambda found: responder.approve(found, session.name))
 
 
-@router.post("/incidents/{incident_id}/reject", max_body_size=_MAX_FORM_BYTES)
+@router.post("/incidents/{incident_id}/reject", max_body_size=MAX_FORM_BYTES)
 def reject(
     request: Request,
     session: Visitor,
@@ -81,7 +81,7 @@ def reject(
     """Turn the proposal down, with a reason from the list."""
     check_form(request, session, csrf)
     if reason not in set(RejectReason):
-        return _incident_page(request, session, incident_id, problem="Choose a reason from the list.", status=422)
+        return incident_response(request, session, incident_id, problem="Choose a reason from the list.", status=422)
     responder = _services(request).responder
     return _decide(
         request,
@@ -91,29 +91,29 @@ def reject(
             found,
             session.name,
             RejectReason(reason),
-            true_service=_typed(true_service, _NAME) or None,
-            true_change=_typed(true_change, _NAME) or None,
-            comment=_typed(comment, _COMMENT),
+            true_service=typed(true_service, _NAME) or None,
+            true_change=typed(true_change, _NAME) or None,
+            comment=typed(comment, _COMMENT),
         ),
     )
 
 
-@router.post("/nexus/stop", max_body_size=_MAX_FORM_BYTES)
+@router.post("/nexus/stop", max_body_size=MAX_FORM_BYTES)
 def stop(
     request: Request, session: Visitor, csrf: Text = "", because: Text = "", service: Text = "", next: Text = "/"
 ) -> Response:
     """The emergency stop, of everything or of one service: one press, no questions."""
     check_form(request, session, csrf)
-    said = _typed(because, _COMMENT) or "pressed in Nexus"
-    _services(request).brake.stop(session.name, said, _typed(service, _NAME) or None)
+    said = typed(because, _COMMENT) or "pressed in Nexus"
+    _services(request).brake.stop(session.name, said, typed(service, _NAME) or None)
     return RedirectResponse(local_path(next), 303)
 
 
-@router.post("/nexus/resume", max_body_size=_MAX_FORM_BYTES)
+@router.post("/nexus/resume", max_body_size=MAX_FORM_BYTES)
 def resume(request: Request, session: Visitor, csrf: Text = "", service: Text = "") -> Response:
     """Lift one stop."""
     check_form(request, session, csrf)
-    _services(request).brake.resume(session.name, _typed(service, _NAME) or None)
+    _services(request).brake.resume(session.name, typed(service, _NAME) or None)
     return RedirectResponse("/", 303)
 
 
@@ -134,11 +134,11 @@ def _decide(
     try:
         api.decide(_services(request), incident_id, act)
     except HTTPException as error:
-        return _incident_page(request, session, incident_id, problem=error.detail, status=error.status_code)
+        return incident_response(request, session, incident_id, problem=error.detail, status=error.status_code)
     return RedirectResponse(f"/incidents/{incident_id}#decision", 303)
 
 
-def _incident_page(
+def incident_response(
     request: Request, session: Session, incident_id: str, problem: str = "", status: int = 200
 ) -> HTMLResponse:
     store = _services(request).store
@@ -160,7 +160,7 @@ def _incident_page(
     )
 
 
-def _typed(text: str, limit: int) -> str:
+def typed(text: str, limit: int) -> str:
     return text.replace("\x00", "").strip()[:limit]
 
 

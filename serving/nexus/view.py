@@ -25,6 +25,7 @@ from data.domain import (
 )
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Series, Topology
 from data.impact import Impact
+from data.labels import Label
 from data.proposal import Proposal
 from data.store import Event, Store
 from pipelines.attribution import attributed
@@ -77,11 +78,23 @@ class IncidentView:
     excerpt: MetricExcerpt | None
     approvals: Approvals | None
     changes: dict[str, Change]
+    label: Label | None = None
     impact: ImpactView | None = None
 
     @property
     def leading(self) -> Candidate | None:
         return self.diagnosis.candidates[0] if self.diagnosis and self.diagnosis.candidates else None
+
+    @property
+    def can_be_labelled(self) -> bool:
+        """Whether there is something to say it of, and no decision waits that would say the same."""
+        return self.diagnosis is not None and not self.is_running and not self.is_waiting
+
+    @property
+    def known_services(self) -> list[str]:
+        """Whatever was seen, the likelier causes first."""
+        likely = [candidate.service for candidate in self.diagnosis.candidates] if self.diagnosis else []
+        return list(dict.fromkeys([*likely, *(node.id for node in (self.topology.nodes if self.topology else ()))]))
 
     @property
     def is_running(self) -> bool:
@@ -299,5 +312,6 @@ def incident_view(store: Store, incident: Incident) -> IncidentView:
         excerpt=store.latest(incident.id, MetricExcerpt),
         approvals=approvals_of(store, incident.id),
         changes={change.id: change for change in changes.changes} if changes else {},
+        label=store.latest(incident.id, Label),
         impact=ImpactView(impact, incident.severity) if impact else None,
     )

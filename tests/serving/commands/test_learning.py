@@ -27,7 +27,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     migrate(engine)
     registry = Registry(tmp_path / "models", CHAMPION, engine)
     dump(tmp_path / "r.json", "prior", Prior(3.0), champion().confidence, {})
-    registry.register(tmp_path / "r.json", by="test", about={"incidents": ["INC-1"], "promote": True})
+    registry.register(tmp_path / "r.json", by="test", about={"incidents": ["INC-1"]})
     return registry
 
 
