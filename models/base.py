@@ -73,6 +73,10 @@ class Finding:
     trust: float = 1.0
 
 
+# In the detail of a finding about a callee: (its caller, the share of what that caller suffers which this explains).
+PASSED_ON = "passed_on"
+
+
 def strongest(findings: Iterable[Finding]) -> list[Finding]:
     """Highest score first; ties in the order of service and text, so that input order never shows."""
     return sorted(findings, key=lambda f: (-f.score, f.service, f.channel, f.text))

@@ -9,7 +9,7 @@ what users see, a small one on the main path can.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,13 @@ import numpy.typing as npt
 from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
+from models.base import PASSED_ON, Channel, Finding
 from models.features import ChangeScores, by_name
-from models.indicators import Kind, closeness
+from models.indicators import Kind, closeness, kind_of
 
+# What tells whether a caller only waited, or only saw its calls fail.
+_BY_TIME = frozenset({Channel.gap, Channel.peer_time})
+_BY_FAILURES = frozenset({Channel.peer_errors})
 # A service with less than this share of the alerting one's requests explains only part of what that one suffers.
 HARDLY_USED = 0.1
 Indices = npt.NDArray[np.intp]
@@ -72,7 +76,8 @@ def trust(scores: ChangeScores, rows: Indices, services: list[str], edges: Indic
 def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: ServiceGraph, alert: Alert) -> Floats:
     """Each service's share in what the alerting service suffers, callees' shares taken off; shape (services,).
 
-    1 means that what began there is as much, in requests x change, as all that the alerting service suffers.
+    1 means that what began there is as much, in requests x change, as all that the alerting service suffers. What a
+    service measures of its own calls to others is as much theirs, and so is what no callee has the like of: half.
     Only measured where request rates, a call graph and a degraded metric of the alerting service are known;
     zero elsewhere.
     """
@@ -84,7 +89,7 @@ def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: Servi
     reached = graph.downstream(alert.service)
     inside = np.array([service in reached for service in services])
     best = np.zeros(len(services))
-    for mine in _watched(scores, rows, alerting, alert).values():
+    for metric, mine in _watched(scores, rows, alerting, alert).items():
         burden = np.zeros(len(services))
         towards = np.sign(scores.z[mine]) * (scores.harm[mine] >= np.abs(scores.z[mine]))
         np.maximum.at(burden, rows[mine], np.abs(scores.change[mine]) * (towards != 0))
@@ -95,8 +100,32 @@ def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: Servi
         np.subtract.at(own, edges[:, 0], burden[edges[:, 1]])
         suffered = max(float(burden[alerting]), 3.0 * float(noise[alerting] * requests[alerting]))
         if suffered > 0:
-            best = np.maximum(best, np.clip(own / suffered, 0.0, 1.5) * inside)
+            best = np.maximum(best, np.clip(own / suffered, 0.0, 1.5) * inside * closeness(metric))
     return best
+
+
+def passed_on(
+    share: Floats, findings: Iterable[Finding], row: Mapping[str, int], alert: Alert, telling: Collection[str]
+) -> tuple[Floats, Floats]:
+    """``share``, and the same after callers have passed on what spans say they only waited for, or had fail on them.
+
+    Metrics cannot tell a slow service from one whose calls are slow on the way, or go to somebody who tells nothing of
+    itself (a provider, a database): spans can. An alert on failures is told apart by failed calls, others by time.
+    Where calls fail to one of ``telling``, who has telemetry of its own, either side may be wrong: by half.
+    """
+    kind = kind_of(alert.metric or alert.title)
+    channels = _BY_FAILURES if kind in (Kind.error, Kind.availability) else _BY_TIME
+    left, got = np.ones(len(share)), np.zeros(len(share))
+    for finding in findings:
+        if finding.channel in channels and PASSED_ON in finding.detail:
+            caller, part = finding.detail[PASSED_ON]
+            part *= finding.trust
+            if finding.channel in _BY_FAILURES and finding.service in telling:
+                part *= 0.5
+            left[row[caller]] -= part
+            got[row[finding.service]] += part * share[row[caller]]
+    kept = np.clip(left, 0.0, 1.0) * share
+    return np.maximum(share, got), np.maximum(kept, got)
 
 
 def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:
@@ -106,9 +135,9 @@ def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:
 
 
 def _watched(scores: ChangeScores, rows: Indices, alerting: int, alert: Alert) -> dict[str, Indices]:
-    """The metric the alert names, if it is one that spreads; else those of the alerting service that changed."""
+    """The metric the alert names, if it is one that spreads and is the service's own; else those that changed."""
     travelling = scores.travelling
-    if alert.metric in travelling:
+    if alert.metric in travelling and closeness(alert.metric) == 1.0:
         return {alert.metric: travelling[alert.metric]}
     return {name: mine for name, mine in travelling.items() if (scores.harm[mine][rows[mine] == alerting] > 3.0).any()}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import pandas as pd
 from data.domain import EvidenceKind
 from data.telemetry import Metrics
 from data.topology import ServiceGraph
-from models.base import Channel, Finding
+from models.base import PASSED_ON, Channel, Finding
 from models.features import Period
 
 # Under this many spans before the onset nothing is known of what is usual.
@@ -113,6 +113,7 @@ def span_findings(traces: Traces, period: Period) -> list[Finding]:
     own = _slowed(before, window, "own_ms", ["service", "operation"], floor)
     gap = _slowed(before, window, "gap_ms", ["service", "caller"], floor)
     peer = _slowed(before, window, "peer_ms", ["names", "service"], floor)
+    gap, peer = _waited(own, gap, peer, floor)
     return [
         *(_own_time(row) for row in _notable(own)),
         *(_gap(row) for row in _notable(_trusted(gap, window))),
@@ -249,6 +250,21 @@ def _trusted(gap: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
     return gap.assign(trust=0.5 + 0.5 * share.to_numpy())
 
 
+def _waited(
+    own: pd.DataFrame, gap: pd.DataFrame, peer: pd.DataFrame, floor: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Adds ``waited``: which share of the time that a caller lost, callees' own accounts apart, it lost on this way.
+
+    What it lost is what its own work took longer, and what it waited longer on all its ways out.
+    """
+    ways = pd.concat([gap.assign(way=gap["caller"]), peer.assign(way=peer["service"])], ignore_index=True)
+    lost = pd.concat([own.assign(way=own["service"]), ways], ignore_index=True)
+    rise = (lost["now"] - lost["base"]).clip(lower=0.0) * lost["calls"]
+    total = rise.groupby(lost["way"]).sum() + floor * lost["calls"].groupby(lost["way"]).max()
+    share = rise.iloc[len(own) :].to_numpy() / total.reindex(ways["way"]).to_numpy(dtype=float)
+    return gap.assign(waited=share[: len(gap)]), peer.assign(waited=share[len(gap) :])
+
+
 def _notable(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table[table["score"] > 1.0].to_dict("records")
 
@@ -261,12 +277,19 @@ def _own_time(row: dict[Any, Any]) -> Finding:
 def _gap(row: dict[Any, Any]) -> Finding:
     service, caller = str(row["service"]), row["caller"]
     text = f"time that {caller} waits for {service} beyond what {service} itself takes rose {_from_to(row)}"
-    return _slower(row, service, Channel.gap, text, f"network or queueing between {caller} and {service}")
+    finding = _slower(row, service, Channel.gap, text, f"network or queueing between {caller} and {service}")
+    return _passed_on(finding, str(caller), float(row["waited"]))
 
 
 def _peer_time(row: dict[Any, Any]) -> Finding:
     text = f"calls of {row['service']} to {row['names']} took longer, {_from_to(row)}"
-    return _slower(row, str(row["names"]), Channel.peer_time, text, f"calls to {row['names']}")
+    finding = _slower(row, str(row["names"]), Channel.peer_time, text, f"calls to {row['names']}")
+    return _passed_on(finding, str(row["service"]), float(row["waited"]))
+
+
+def _passed_on(finding: Finding, caller: str, share: float) -> Finding:
+    """``finding`` with the share of the caller's trouble that it accounts for; see :mod:`models.blame`."""
+    return replace(finding, detail={**finding.detail, PASSED_ON: (caller, share)})
 
 
 def _slower(row: dict[Any, Any], service: str, channel: Channel, text: str, indicator: str) -> Finding:
@@ -343,7 +366,7 @@ def _unanswered(spans: pd.DataFrame, origin: Finding) -> list[Finding]:
     return [
         Finding(str(name), Channel.peer_errors, origin.score * float(share), EvidenceKind.span,
                 f"calls of {origin.service} to {name} fail and {name} has no span for them", "spans", "failing calls",
-                origin.at)
+                origin.at, {PASSED_ON: (origin.service, float(share))})
         for name, share in shares.items()
     ]  # fmt: skip
 

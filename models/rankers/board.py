@@ -16,7 +16,7 @@ from data.domain import Alert
 from data.telemetry import Floats, to_datetime64
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.blame import blame, edge_rows, trust, unexplained_harm
+from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
 from models.features import Period, by_name
 from models.indicators import Kind, kind_of
 from models.load import inherited_load
@@ -113,17 +113,19 @@ def _signs(
     column = {channel: j for j, channel in enumerate(CHANNELS)}
     board = np.zeros((len(services), len(CHANNELS)))
     trusted = np.zeros_like(board)
+    telling = {key.service for block in blocks for key in block.scores.keys}
     for block in blocks:
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
         columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
         harm = unexplained_harm(block.scores, rows, len(services), edges)
         np.maximum.at(board, (rows, columns), harm)
         np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, services, edges, alert.service))
-        share = blame(block.scores, rows, services, graph, alert)
+        blamed = blame(block.scores, rows, services, graph, alert)
+        share, believed = passed_on(blamed, findings, row, alert, telling)
         gone = np.bincount(rows, weights=block.scores.vanished, minlength=len(services))
-        for signs, channel in ((share, Channel.blame), (gone, Channel.vanished)):
-            for table in (board, trusted):
-                np.maximum(table[:, column[channel]], signs, out=table[:, column[channel]])
+        for signs, table in ((share, board), (believed, trusted)):
+            for shown, channel in ((signs, Channel.blame), (gone, Channel.vanished)):
+                np.maximum(table[:, column[channel]], shown, out=table[:, column[channel]])
         # Strained by its callers' surge, a service is a victim: its signs count for less, the more it is asked to do.
         load = inherited_load(block.scores, rows, len(services), edges)[:, None]
         board, trusted = board / load, trusted / load

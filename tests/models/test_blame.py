@@ -3,10 +3,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from data.domain import Alert
+from data.domain import Alert, EvidenceKind
 from data.telemetry import SeriesKey
 from data.topology import ServiceGraph
-from models.blame import blame, edge_rows, trust, unexplained_harm
+from models.base import PASSED_ON, Channel, Finding
+from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
 from models.features import ChangeScores
 from models.indicators import kind_of
 from models.load import inherited_load
@@ -49,6 +50,34 @@ def test_blame_weighs_harm_by_traffic() -> None:
     assert share.argmax() == SERVICES.index("cart")
     assert share[SERVICES.index("db")] < 0.1
     assert trust(table, rows, SERVICES, EDGES, "web")[2] < 0.1
+
+
+def test_what_a_service_measures_of_its_calls_to_others_is_blamed_by_half() -> None:
+    table, rows = scores({
+        "client_latency_ms": {"web": (100, 500)},
+        "requests": {"web": (1000, 1000), "cart": (1000, 1000)},
+    })  # fmt: skip
+    alert = ALERT.model_copy(update={"metric": "client_latency_ms"})
+    assert blame(table, rows, SERVICES, GRAPH, alert).tolist() == [0.5, 0.0, 0.0]
+
+
+def waited(channel: Channel, share: float) -> Finding:
+    return Finding("db", channel, 9.0, EvidenceKind.span, "slow", "spans", detail={PASSED_ON: ("cart", share)})
+
+
+def test_a_caller_passes_on_what_it_only_waited_for() -> None:
+    share, rows = np.array([0.0, 0.8, 0.0]), {s: i for i, s in enumerate(SERVICES)}
+    plain, trusted = passed_on(share, [waited(Channel.gap, 0.75)], rows, ALERT, telling=())
+    np.testing.assert_allclose(plain, [0.0, 0.8, 0.6])
+    np.testing.assert_allclose(trusted, [0.0, 0.2, 0.6])
+
+
+def test_calls_that_fail_may_be_either_sides_doing_where_both_tell_of_themselves() -> None:
+    share, rows = np.array([0.0, 0.8, 0.0]), {s: i for i, s in enumerate(SERVICES)}
+    alert = ALERT.model_copy(update={"metric": "error_ratio"})
+    failed = [waited(Channel.peer_errors, 1.0), waited(Channel.gap, 1.0)]
+    np.testing.assert_allclose(passed_on(share, failed, rows, alert, telling=("db",))[1], [0.0, 0.4, 0.4])
+    np.testing.assert_allclose(passed_on(share, failed, rows, alert, telling=())[1], [0.0, 0.0, 0.8])
 
 
 def test_blame_needs_request_rates_and_a_graph() -> None:

@@ -2,8 +2,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from models.base import Channel, Finding
+from models.base import PASSED_ON, Channel, Finding
 from models.features import Period
 from models.traces import join_spans, span_findings, span_series
 
@@ -52,6 +53,13 @@ def test_a_slow_network_is_a_gap_credited_to_the_callee() -> None:
     assert gap.service == "db"
     assert "from 2 ms to 300 ms" in gap.text
     assert found(table, Channel.own_time) == []
+
+
+def test_what_a_caller_only_waited_for_is_told_apart_from_its_own_work() -> None:
+    (waited,) = found(spans(wait_ms=300), Channel.gap)
+    (both,) = found(spans(wait_ms=300, web_ms=303), Channel.gap)
+    assert waited.detail[PASSED_ON] == ("web", pytest.approx(1.0, abs=0.05))
+    assert both.detail[PASSED_ON] == ("web", pytest.approx(0.5, abs=0.05))
 
 
 def test_healthy_traffic_finds_nothing() -> None:
