@@ -52,7 +52,14 @@ def probabilities(scores: Floats, blind_spots: int, confidence: Confidence) -> F
     return np.asarray(odds[:-1] / odds.sum() * confidence.most)
 
 
-def why_not(leaders: Mapping[str, float], elsewhere: float, confidence: Confidence) -> str | None:
+# The least of the leader's strongest sign, in ordinary variations (the three-sigma rule): some service always leads, in
+# an hour in which nothing happened, too.
+LEAST_SIGN = 3.0
+
+
+def why_not(
+    leaders: Mapping[str, float], elsewhere: float, confidence: Confidence, strongest: float = LEAST_SIGN
+) -> str | None:
     """Why the leading service is not worth naming as the cause, in a clause; None where it is.
 
     To abstain where one would be wrong too often is classification with a reject option (Chow, 1970); what it buys is
@@ -61,6 +68,7 @@ def why_not(leaders: Mapping[str, float], elsewhere: float, confidence: Confiden
     Args:
         leaders: services and their probabilities, best first.
         elsewhere: the probability of a cause that nobody saw.
+        strongest: of the signs of trouble at the leader, in its ordinary variations.
     """
     if not leaders:
         return "nothing that was seen supports a cause"
@@ -75,4 +83,6 @@ def why_not(leaders: Mapping[str, float], elsewhere: float, confidence: Confiden
             f"no candidate stands out: {service} leads with {probability:.0%}, under the {confidence.least:.0%} "
             "from which one is named"
         )
+    if strongest < LEAST_SIGN:
+        return f"nothing seen of {service}, the likeliest, is clearly out of its ordinary variation"
     return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from data.domain import Alert, Diagnosis
+from data.domain import Alert, Candidate, Diagnosis, EvidenceKind
 from data.telemetry import Metrics, Telemetry
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
@@ -64,7 +64,12 @@ def investigate(
     seen_share = share_of_changes_seen(seen)
     return Diagnosis(
         candidates=candidates,
-        cannot_tell=why_not(ranking.probabilities, ranking.unseen_probability, (model or champion()).confidence),
+        cannot_tell=why_not(
+            {candidate.service: candidate.probability for candidate in candidates},
+            ranking.unseen_probability,
+            (model or champion()).confidence,
+            strongest_sign(candidates, ledger),
+        ),
         changes=tuple(c.model_copy(update={"probability": c.probability * seen_share}) for c in blamed),
         no_change_probability=changes.no_change_probability * seen_share,
         no_change_evidence=unblamed,
@@ -76,6 +81,12 @@ def investigate(
         as_of=as_of,
         onset=view.onset.at,
     )
+
+
+def strongest_sign(candidates: Sequence[Candidate], ledger: Ledger) -> float:
+    """How far the leader's own telemetry is out of the ordinary: what people did to it is no symptom."""
+    cited = set(candidates[0].evidence) if candidates else set()
+    return max((e.score for e in ledger.entries if e.id in cited and e.kind is not EvidenceKind.change), default=0.0)
 
 
 def change_context(

@@ -47,9 +47,10 @@ def test_a_leader_under_the_least_probability_is_not_named() -> None:
     assert "no candidate stands out: cart leads with 29%, under the 30%" in str(why_not({"cart": 0.29}, 0.1, PLAIN))
 
 
-def test_a_leader_no_likelier_than_what_nobody_saw_is_not_named() -> None:
+def test_a_leader_no_likelier_than_what_nobody_saw_or_without_a_clear_sign_is_not_named() -> None:
     assert why_not({"cart": 0.5}, 0.45, PLAIN) is None
     assert "not enough telemetry: a cause that nobody saw (48%)" in str(why_not({"cart": 0.48}, 0.48, PLAIN))
+    assert "out of its ordinary variation" in str(why_not({"cart": 0.9}, 0.1, PLAIN, strongest=2.9))
     assert "nothing that was seen" in str(why_not({}, 1.0, PLAIN))
 
 

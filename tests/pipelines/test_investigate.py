@@ -156,7 +156,18 @@ def test_healthy_telemetry_accuses_nobody_with_confidence() -> None:
     healthy[45:] = healthy[:11]
     diagnosis = investigate(alert(), Telemetry(metrics=replace(metrics(), values=healthy), graph=GRAPH))
     assert diagnosis.confidence < 0.5
+    assert not diagnosis.can_tell
     assert diagnosis.severity is Severity.medium
+
+
+def test_a_leader_within_its_ordinary_variation_is_not_named() -> None:
+    calm = metrics()
+    values = np.random.default_rng(3).normal(1.0, 0.05, calm.values.shape) * calm.values[:11].mean(axis=0)
+    values[45:, calm.keys.index(SeriesKey("web", "latency_p99_ms"))] *= 1.1
+    sure = Champion(champion().ranker, replace(champion().confidence, least=0.0, unseen=0.0))
+    diagnosis = investigate(alert(), Telemetry(metrics=replace(calm, values=values), graph=GRAPH), model=sure)
+    assert diagnosis.candidates
+    assert "out of its ordinary variation" in str(diagnosis.cannot_tell)
 
 
 @pytest.mark.parametrize("series", [0.0, 7.0, np.nan])
