@@ -25,8 +25,7 @@ def blamed_service(diagnosis: Diagnosis) -> str | None:
 def files_in_scope(repository: Path, diagnosis: Diagnosis, changes: Iterable[Change]) -> dict[str, str]:
     """Path and text of every file in scope, of what git tracks; empty where the repository cannot be read."""
     service = blamed_service(diagnosis)
-    blamed = blamed_change(diagnosis)
-    touched = {name for change in changes if blamed and change.id == blamed.id for name in change.files}
+    touched = files_touched(diagnosis, changes)
     try:
         tracked = [name for name in Git(repository).run("ls-files", "-z").split("\0") if name]
     except ActionError:
@@ -46,6 +45,17 @@ def files_in_scope(repository: Path, diagnosis: Diagnosis, changes: Iterable[Cha
         if len(files) == MAX_FILES:
             break
     return files
+
+
+def files_touched(diagnosis: Diagnosis, changes: Iterable[Change]) -> frozenset[str]:
+    """The files of the blamed change, and of the commit that it deployed; none where no change is blamed."""
+    blamed = blamed_change(diagnosis)
+    if blamed is None:
+        return frozenset()
+    known = {change.id: change for change in changes}
+    own = known.get(blamed.id)
+    carried = known.get(own.commit) if own and own.commit else None
+    return frozenset(name for change in (own, carried) if change for name in change.files)
 
 
 def belongs_to(path: str, service: str) -> bool:

@@ -23,6 +23,12 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def code_line(text: str, limit: int = 300) -> str:
+    """A line of code with its own spacing, of at most ``limit`` characters, without control and hidden characters."""
+    line = "".join(char for char in text if char == "\t" or not _is_hidden(char))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
 def plain(text: str, limit: int = 200) -> str:
     """``text`` on one line and without square brackets: whatever it holds cannot pass for a citation of evidence."""
     return one_line(text, limit).translate(_BRACKETS)

@@ -16,7 +16,7 @@ from remediation.llm import Attachment, Prompt
 from remediation.llm.answer import schema
 from remediation.readings import number, reading_of
 from remediation.redact import Vault
-from remediation.text import one_line, plain, short
+from remediation.text import code_line, one_line, plain, short
 
 TOKENS = 12_000
 _CHARACTERS_A_TOKEN = 3.5  # of English and code, a little on the safe side
@@ -132,9 +132,10 @@ def _changes(diagnosis: Diagnosis, changes: Sequence[Change]) -> Iterator[str]:
     for item in _worthiest(diagnosis, (EvidenceKind.change,)):
         yield f"[{item.id}] {plain(item.summary, 300)}"
     for change in sorted(changes, key=lambda c: (-probability.get(c.id, 0.0), c.id))[:6]:
-        head = f"{change.kind} {plain(short(change.id))} {change.timestamp:%H:%M:%S} {plain(change.service or '')}"
-        yield f"{head}: {plain(change.summary)}"
-        yield from (one_line(line, 300) for line in (change.diff or "").splitlines()[:80])
+        carried = f" of commit {plain(short(change.commit))}" if change.commit else ""
+        where = f"{change.timestamp:%H:%M:%S} {plain(change.service or '')}"
+        yield f"{change.kind} {plain(short(change.id))}{carried} {where}: {plain(change.summary)}"
+        yield from (code_line(line) for line in (change.diff or "").splitlines()[:80])
 
 
 def _files(files: Mapping[str, str]) -> Iterator[str]:

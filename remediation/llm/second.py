@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from data.domain import Change, Diagnosis
 from data.proposal import CodeAction, Proposal, SecondOpinion
 from remediation.checks.check import Check
-from remediation.choice import blamed_change
+from remediation.scope import files_touched
 from remediation.text import one_line
 
 DOUBT_BELOW = 0.5
@@ -26,8 +26,7 @@ def doubt(proposal: Proposal, diagnosis: Diagnosis, changes: Sequence[Change]) -
     sure = proposal.proposed_solution.confidence_score
     if sure < DOUBT_BELOW:
         return f"the cause is less likely than not to be right ({sure:.2f})"
-    blamed = blamed_change(diagnosis)
-    touched = {name for change in changes if blamed and change.id == blamed.id for name in change.files}
+    touched = set(files_touched(diagnosis, changes))
     if touched and not touched & edited:
         return f"the patch edits {_listed(edited)}, but the blamed change touched {_listed(touched)}"
     return None

@@ -44,7 +44,17 @@ def edit(text: str, change: CodeChange) -> Edit:
             raise ProposalError(f"{change.action} is not an edit of a part of a file")
     if all(text[made.start : made.end] == new_text for new_text in made.texts):
         raise ProposalError("nothing to do: the change leaves the file as it is")
+    if any(_is_there(text, made, new_text) for new_text in made.texts):
+        raise ProposalError("nothing to do: the file reads so already at this place")
     return made
+
+
+def _is_there(text: str, made: Edit, new: str) -> bool:
+    """Whether an edit that only adds to what it finds was made before: then it would add the same again."""
+    old = text[made.start : made.end]
+    adds_after = new.startswith(old) and text.startswith(new, made.start)
+    adds_before = new.endswith(old) and text.endswith(new, 0, made.end)
+    return bool(new.strip()) and (adds_after or adds_before)
 
 
 def _replace(text: str, place: Place, new: str) -> Edit:
@@ -52,9 +62,11 @@ def _replace(text: str, place: Place, new: str) -> Edit:
         lines = _shifted(_without_blank_ends(new), place)
         return Edit(place.start, place.end, ("\n".join(lines),), place.match)
     indent = _omitted_indent(text, place)
-    # A snippet of whole lines whose replacement forgot the last newline, or has one too many.
+    # A snippet of whole lines whose replacement forgot the last newline, or has one too many. Blank lines that were
+    # quoted at the end were not forgotten: they are to go.
     old = text[place.start : place.end]
-    if old.endswith("\n") and new and not new.endswith("\n"):
+    is_open = text[place.end : place.end + 1] != "\n" or not old.endswith("\n\n")
+    if old.endswith("\n") and new and not new.endswith("\n") and is_open:
         new += "\n"
     elif new.endswith("\n") and not old.endswith("\n") and text[place.end : place.end + 1] in ("\n", ""):
         new = new[:-1]

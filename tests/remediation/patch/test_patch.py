@@ -63,6 +63,33 @@ def test_exact_text_is_replaced_and_the_rest_stays(tree: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    return result", "    return result\n\n\ndef discount(items):"),
+        ("    return total(items) * 0", "    return total(items) * 0.1"),
+        ("    for item in items:", "    result = 0\n    for item in items:"),
+        ("if not items:\n    return 0\n", "if not items:\n    return 0\nreturn total(items) * 0.1\n"),
+    ],
+)
+def test_what_was_added_before_is_not_added_again(tree: Path, old: str, new: str) -> None:
+    assert "nothing to do: the file reads so already" in problem(tree, replace(old, new))
+
+
+@pytest.mark.parametrize("action", [CodeAction.insert_before, CodeAction.insert_after])
+def test_what_was_inserted_before_is_not_inserted_again(tree: Path, action: CodeAction) -> None:
+    anchor, new = "    result = 0", "    # from nothing"
+    change = CodeChange(file_path="shop.py", old_content_snippet=anchor, new_content_snippet=new, action=action)
+    assert "# from nothing" in after(tree, change)
+    assert "nothing to do" in problem(tree, change)
+
+
+def test_blank_lines_quoted_at_the_end_go_if_they_are_not_put_back(tree: Path) -> None:
+    assert after(tree, replace("    return result\n\n", "    return result")) == CODE.replace(
+        "return result\n\n\n", "return result\n"
+    )
+
+
 def test_text_found_twice_is_ambiguous(tree: Path) -> None:
     assert "ambiguous" in problem(tree, replace("items", "things"))
     assert "found 2 times" in problem(tree, replace("(items):", "(things):"))
