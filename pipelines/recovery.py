@@ -191,7 +191,7 @@ class RecoveryWatch:
 
     def _near(self, incident: Incident, applied: Applied) -> frozenset[str]:
         """The services connected with what was touched; empty where that is not known, which rules none out."""
-        graph = graph_of(self.files, incident.id)
+        graph = graph_of(self.files.store, incident.id)
         if applied.service not in graph.services:
             return frozenset()
         return frozenset({applied.service, *graph.upstream(applied.service), *graph.downstream(applied.service)})

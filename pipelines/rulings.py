@@ -22,6 +22,7 @@ from remediation.policy import (
     ActionKind,
     ActionRequest,
     Policy,
+    TrackRecord,
     approvals_needed,
     decide,
     matching_rule,
@@ -66,10 +67,10 @@ class Rulings:
             kind, incident, diagnosis, self.files.proposal(incident_id), recent_actions=self._recent(kind)
         )
         touched = tuple(self._touched(incident_id) if paths is None else paths)
-        record = track_record(store, asked.action, asked.service, at=asked.at, days=self.policy.tiers.days)
-        return reaching(
-            asked.model_copy(update={"paths": touched, "record": record}), graph_of(self.files, incident_id)
-        )
+        tiers, record = self.policy.tiers, TrackRecord()
+        if tiers.can_be_earned:  # else reading every incident of the time would make no difference
+            record = track_record(store, asked.action, asked.service, at=asked.at, days=tiers.days)
+        return reaching(asked.model_copy(update={"paths": touched, "record": record}), graph_of(store, incident_id))
 
     def decide(self, incident_id: str, action: ActionKind | str, paths: Sequence[str] | None = None) -> Decision:
         """Ask the policy, and keep what was asked and answered."""
@@ -114,9 +115,9 @@ def approvals_of(store: Store, incident_id: str) -> Approvals | None:
     return Approvals(people=distinct(approval.by for approval in given), needed=asked[-1].approvals)
 
 
-def graph_of(files: CaseFiles, incident_id: str) -> ServiceGraph:
+def graph_of(store: Store, incident_id: str) -> ServiceGraph:
     """Who called whom when the incident was investigated."""
-    seen = files.store.latest(incident_id, Topology)
+    seen = store.latest(incident_id, Topology)
     if seen is None:
         return ServiceGraph()
     return ServiceGraph([(edge.caller, edge.callee) for edge in seen.edges], [node.id for node in seen.nodes])

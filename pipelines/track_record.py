@@ -29,12 +29,17 @@ def track_record(store: Store, action: ActionKind, service: str, *, at: datetime
 
     Causes that people confirmed count for every action on a service: what they speak for is the diagnosis.
     """
+    return record_of(known_deeds(store, at=at, days=days), action, service)
+
+
+def record_of(deeds: Iterable[KnownDeed], action: ActionKind, service: str) -> TrackRecord:
+    """Those of ``deeds`` that are about one kind of action on one service, as :func:`track_record` gives them."""
     found = [
-        known
-        for known in known_deeds(store, at=at, days=days)
+        known.deed
+        for known in deeds
         if known.service == service and (known.action is action or known.deed.result is Result.confirmed)
     ]
-    return TrackRecord(deeds=tuple(known.deed for known in found))
+    return TrackRecord(deeds=tuple(found))
 
 
 @dataclass(frozen=True)

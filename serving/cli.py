@@ -35,6 +35,7 @@ _COMMANDS = {
     "retrain": "Learn from feedback, and put what was learned in use if it is better.",
     "report": "Say who is served how well, and who worse than others.",
     "models": "List the versions of the ranker, put one in use, or go back.",
+    "policy": "Check a policy, try it on the past, and see what was earned and what waits.",
     "stop": "Emergency stop: nothing is written to the world until it is lifted.",
     "resume": "Lift an emergency stop.",
     "login": "Print a one-time link that signs you in to Nexus.",

@@ -5,10 +5,12 @@
 
 * :mod:`.rules` is the file's shape, :mod:`.loading` reads one;
 * :mod:`.decide` is the way from a rule to a Decision, :mod:`.limits` what makes it stricter on the way;
-* :mod:`.windows` says when something may be changed, :mod:`.tiers` how much was earned.
+* :mod:`.windows` says when something may be changed, :mod:`.tiers` how much was earned;
+* :mod:`.doubts` says what in a file is probably not meant.
 """
 
 from remediation.policy.decide import approvals_needed, decide, matching_rule, standing_of
+from remediation.policy.doubts import doubts, silent
 from remediation.policy.kinds import CHANGING, ActionKind, ActionRequest
 from remediation.policy.loading import DEFAULT_POLICY, load_policy, load_policy_or_refuse
 from remediation.policy.parts import strictness
@@ -38,10 +40,12 @@ __all__ = [
     "Window",
     "approvals_needed",
     "decide",
+    "doubts",
     "load_policy",
     "load_policy_or_refuse",
     "matching_rule",
     "reaching",
+    "silent",
     "standing",
     "standing_of",
     "strictness",

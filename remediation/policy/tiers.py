@@ -58,6 +58,11 @@ class Tiers(Part):
     settle_hours: float = Field(default=24, ge=0, le=24 * 365)
     min_confidence: Probability = 0.8
 
+    @property
+    def can_be_earned(self) -> bool:
+        """Whether any track record makes a difference."""
+        return self.ceiling.rank > self.start.rank
+
     @field_validator("start")
     @classmethod
     def _is_to_be_earned(cls, start: Tier) -> Tier:

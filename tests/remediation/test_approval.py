@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,6 +63,19 @@ def test_an_approval_is_a_decision_to_act_by_that_person(desk):
     assert (decision.outcome, decision.action, decision.by) == (Outcome.act, "merge", "grace")
     assert desk("grace") == decision
     assert desk("grace", "linus") == decision, "the first word stands"
+
+
+def test_of_many_at_once_one_wins(desk):
+    def vote(n: int) -> str:
+        try:
+            return desk(f"p{n}").by if n % 2 else desk.forge.review(desk.number, Verdict.rejected, f"p{n}").by
+        except PolicyError as late:
+            return str(late)
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(vote, range(4)))
+    [winner] = [s for s in said if len(s) == 2]
+    assert all(f"by {winner}" in s for s in said if s != winner)
 
 
 def test_what_was_rejected_cannot_be_approved(desk):
