@@ -18,6 +18,7 @@ def markdown(report: dict[str, Any]) -> str:
         "### Ours in full",
         ours(runs),
         *_titled("### Who is named, and how right", abstention(runs)),
+        *_titled("### What a late alert costs", late(runs)),
         *_titled("### AC@1 by system", by_system(runs)),
         *_titled("### Changes", changes(runs)),
         "### Confidence",
@@ -66,13 +67,34 @@ def abstention(runs: Sequence[dict[str, Any]]) -> str:
     return table(["data set", "cannot tell", "AC@1 where we can", *heads, "mean risk"], rows)
 
 
+def late(runs: Sequence[dict[str, Any]]) -> str:
+    """AC@1 by how late the alert is, and the most that is lost beside an alert at the very start of the fault."""
+    found: dict[str, dict[float, float]] = {}
+    for run in runs:
+        value = run["methods"][OURS]["ac_at_1"]
+        if run["delay_s"] is not None and value is not None:
+            found.setdefault(run["dataset"], {})[run["delay_s"]] = value
+    delays = sorted({delay for values in found.values() for delay in values})
+    if len(delays) < 2 or delays[0] > 0:
+        return ""
+    rows = [
+        [name, *(share(values.get(delay)) for delay in delays), share(max(values[0.0] - v for v in values.values()))]
+        for name, values in found.items()
+        if 0.0 in values
+    ]
+    return table(["data set", *(f"+{delay:g} s" for delay in delays), "lost at most"], rows)
+
+
 def by_system(runs: Sequence[dict[str, Any]]) -> str:
-    """AC@1 and ECE of each system, for data sets of several."""
+    """AC@1 and ECE of each system, for data sets of several, and the mean of the systems."""
     rows = []
     for run in runs:
         systems = run["methods"][OURS]["systems"]
-        for system, figures in systems.items() if len(systems) > 1 else ():
+        if len(systems) < 2:
+            continue
+        for system, figures in systems.items():
             rows.append([name_of(run), system, str(figures["cases"]), share(figures["ac_at_1"]), share(figures["ece"])])
+        rows.append([name_of(run), "macro", "", share(run["methods"][OURS]["macro"]["ac_at_1"]), ""])
     return table(["data set", "system", "cases", "AC@1", "ECE"], rows)
 
 

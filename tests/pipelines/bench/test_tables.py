@@ -55,6 +55,19 @@ def test_who_is_named_is_told_for_whoever_gives_a_confidence() -> None:
     assert lines[2:] == ["| rcd +0 s | .25 | .67 | 1.00 | .60 | .20 |"]
 
 
+def test_what_a_late_alert_costs() -> None:
+    runs = [run("rcd", delay, {"qai": figures(value)}) for delay, value in ((0.0, 0.9), (60.0, 0.95), (240.0, 0.8))]
+    runs += [run("nezha", 0.0, {"qai": figures(0.5)}), run("bundles", None, {"qai": figures(1.0)})]
+    assert tables.late(runs).splitlines()[2:] == ["| rcd | .90 | .95 | .80 | .10 |", "| nezha | .50 | - | - | .00 |"]
+    assert tables.late(runs[:1]) == ""
+
+
+def test_several_systems_have_a_mean() -> None:
+    systems = {name: {"cases": n, "ac_at_1": value, "ece": 0.1} for name, n, value in (("a", 9, 1.0), ("b", 1, 0.0))}
+    lines = tables.by_system([run("petshop", None, {"qai": figures(0.9, systems=systems, macro={"ac_at_1": 0.5})})])
+    assert lines.splitlines()[-1] == "| petshop | macro |  | .50 |  |"
+
+
 def test_failures_are_listed_and_pipes_do_not_break_the_table() -> None:
     text = tables.failures([run("rcd", None, {"qai": figures(1.0), "rcd": figures(0.0, failures={"a|b": 2})})])
     assert "| rcd | rcd | 2 | a/b |" in text
