@@ -254,25 +254,12 @@ def _print(report: dict[str, Any]) -> None:
         table.add_row(name, _share(figures["ac_at_1"]), interval, *shares, f"{figures['ms_per_case']:.1f}")
     console.print(table)
     _print_abstention(console, report["methods"])
-    _print_abstention(console, report["methods"])
     _print_systems(console, report["methods"])
     _print_changes(console, report["changes"])
     console.print(
         f"loading {report['load_ms_per_case']:.0f} ms a case (not in ms/case); "
         f"peak memory {report['peak_memory_mb']:.0f} MB, all methods and loading together"
     )
-
-
-def _print_abstention(console: Any, methods: dict[str, Any]) -> None:
-    for name, figures in methods.items():
-        if figures["abstained"] is None:
-            continue
-        surest = ", ".join(f"{float(c):.0%} {_share(value)}" for c, value in figures["ac_at_1_surest"].items())
-        console.print(
-            f"{name} cannot tell in {figures['abstained']:.0%} of the cases; AC@1 where it can "
-            f"{_share(figures['ac_at_1_answered'])}, and of the surest {surest}",
-            highlight=False,
-        )
 
 
 def _print_abstention(console: Any, methods: dict[str, Any]) -> None:
