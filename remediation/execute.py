@@ -4,7 +4,7 @@
     plan = plan_fix(forge, base, incident, diagnosis, proposal)      # None: a person has to carry it out
     decision = decide(policy, action_request("open_pull_request", incident, diagnosis, proposal, plan))
     pull_request = open_pull_request(forge, base, incident, diagnosis, proposal, decision=decision)
-    decision = approve(proposal, by, policy, request=..., forge=forge, pull_request=pull_request)
+    decision = approve(proposal, approvals, policy, request=..., forge=forge, pull_request=pull_request)
     merge_pull_request(forge, pull_request.number, decision=decision)
 
 The functions that write take the Decision that allows it and refuse any other.

@@ -23,7 +23,7 @@ from pipelines.optimize.prices import Prices
 from pipelines.optimize.proposals import alert_of, diagnosis_of, incident_of, proposal_of
 from pipelines.optimize.savings import Saving, saving_of
 from remediation.execute import action_request
-from remediation.policy import ActionKind, Policy, decide
+from remediation.policy import ActionKind, Policy, decide, reaching
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _advised(advice: Advice, review: Review, policy: Policy, environment: str | 
     diagnosis = diagnosis_of(advice.opportunity, review.graph, review.as_of)
     proposal = proposal_of(advice.opportunity, advice.saving, diagnosis, incident.id)
     request = action_request(ActionKind(proposal.remedy.kind), incident, diagnosis, proposal)
-    return Advised(advice, diagnosis, proposal, decide(policy, request))
+    return Advised(advice, diagnosis, proposal, decide(policy, reaching(request, review.graph)))
 
 
 def _order(advice: Advice) -> tuple[float, float, str]:

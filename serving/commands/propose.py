@@ -66,7 +66,7 @@ def _propose(
     from remediation.execute import action_request
     from remediation.llm.attachments import read_attachment
     from remediation.llm.prompt import Facts
-    from remediation.policy import DEFAULT_POLICY, ActionKind, decide, load_policy_or_refuse
+    from remediation.policy import DEFAULT_POLICY, ActionKind, decide, load_policy_or_refuse, reaching
     from remediation.rehearse import rehearse
     from serving.drafters import synthesizer
 
@@ -81,7 +81,7 @@ def _propose(
     action = ActionKind(kind) if kind in set(ActionKind) else ActionKind.open_pull_request
     decision = decide(
         load_policy_or_refuse(settings.policy or DEFAULT_POLICY),
-        action_request(action, incident, diagnosis, proposal),
+        reaching(action_request(action, incident, diagnosis, proposal), telemetry.graph),
     )
     return as_record(proposal, checks, _held_to(checks, decision)), proposal
 
