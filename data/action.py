@@ -65,6 +65,11 @@ class Applied(Noun):
     operation: Operation | None = None
     pull_request: int | None = None
 
+    @property
+    def is_canary(self) -> bool:
+        """Whether it was done to a part only, to see what comes of it."""
+        return self.operation is not None and self.operation.canary is not None
+
 
 class RecoveryOutcome(StrEnum):
     """What came of a write.

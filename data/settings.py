@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     repository: Path | None = Field(default=None, description="Local git repository that pull requests are made in.")
     base_branch: str = Field(default="main", description="Branch that pull requests are made against.")
     policy: Path | None = Field(default=None, description="Policy file; default is the one shipped with the package.")
+    kubernetes_namespace: str | None = Field(default=None, description="Namespace whose Deployments may be acted on.")
+    kubernetes_context: str | None = Field(default=None, description="The kubeconfig's context; default is its own.")
     verify_s: float = Field(default=10.0, gt=0, description="Look whether what was done helped this often.")
     verify_minutes: float = Field(default=15.0, gt=0, description="After how long without recovery it is undone.")
     approval_days: float = Field(default=7.0, gt=0, description="How long a pull request waits for a person.")

@@ -106,6 +106,22 @@ class Acting:
         except ActionError as error:
             self.store.note(incident_id, "problem", f"pull request {number} could not be closed: {error}")
 
+    def go_on(self, incident_id: str) -> None:
+        """Do everywhere what was tried on a part and did no harm; while a stop stands, nothing yet."""
+        applied, platform = self.files.required(incident_id, Applied), self._site(incident_id).platform
+        operation = applied.operation
+        if platform is None or operation is None or not applied.is_canary or self.is_stopped(incident_id):
+            return
+        audit.append(self.store.engine, applied.by, operation.kind, incident_id, because="it did no harm", go_on=True)
+        try:
+            done = platform.go_on(operation)
+        except ActionError as error:
+            return self._failed(incident_id, applied, f"it could not be done everywhere: {error}")
+        whole = operation.model_copy(update={"canary": None})
+        self.store.put(incident_id, applied.model_copy(update={"in_effect": now(), "operation": whole}))
+        self.store.note(incident_id, "gone_on", _said(done) or f"done everywhere: {operation.summary}")
+        return None
+
     def take_back(self, incident_id: str) -> None:
         """Undo what was done, if the policy lets that happen, and tell a person what was seen."""
         if self.store.latest(incident_id, TakenBack) is not None:

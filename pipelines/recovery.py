@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 SETTLE = timedelta(seconds=60)
 # What could not be seen so long after, or is not back although the alert is, is said and not waited for.
 PATIENCE = timedelta(minutes=3)
+# How long what is tried on a part is looked at before it is done everywhere.
+CANARY = timedelta(minutes=2)
 # How much of the time before the trouble says what is usual.
 USUAL = timedelta(minutes=30)
 # Only metrics are looked at: that a source has no others takes nothing away.
@@ -76,17 +78,10 @@ def judge(applied: Applied, seen: Seen, *, resolved: bool, waited: timedelta, pa
     """
 
     def found(outcome: RecoveryOutcome, *sentences: str, unseen: Iterable[str] = ()) -> Recovery:
-        return Recovery(
-            outcome=outcome,
-            action=applied.action,
-            service=applied.service,
-            seen=tuple(sentences),
-            unseen=(*seen.unseen, *unseen),
-        )
+        return _recovery(applied, seen, outcome, *sentences, unseen=unseen)
 
-    harm = [level.words for level in seen.harmed]
-    harm += [level.words for level in seen.alerted if level.is_much_worse and not resolved]
-    if harm and waited >= SETTLE and seen.confounded is None:
+    harm = _harm(seen, waited, resolved=resolved)
+    if harm:
         return found(RecoveryOutcome.worse, *harm)
     known = [level for level in seen.alerted if level.back is not None]
     if all(level.back for level in known) if known else resolved:
@@ -98,6 +93,36 @@ def judge(applied: Applied, seen: Seen, *, resolved: bool, waited: timedelta, pa
     away = [level.words for level in known if not level.back]
     # Its own monitor, which sees more than one series, says that it is over: nothing is taken back against that.
     return found(RecoveryOutcome.partly if resolved else RecoveryOutcome.not_recovered, *away)
+
+
+def judge_canary(applied: Applied, seen: Seen, *, waited: timedelta, patience: timedelta) -> Recovery | None:
+    """What can be said of something that was tried on a part: only that it does harm, or that it never ran.
+
+    That it helps cannot be seen while most of the traffic goes elsewhere.
+    """
+    harm = _harm(seen, waited, resolved=False)
+    if harm:
+        return _recovery(applied, seen, RecoveryOutcome.worse, "tried on a part", *harm)
+    if waited >= patience and seen.not_in_place is not None:
+        return _recovery(applied, seen, RecoveryOutcome.failed, "tried on a part", seen.not_in_place)
+    return None
+
+
+def _harm(seen: Seen, waited: timedelta, *, resolved: bool) -> list[str]:
+    """What got worse, as clauses; none while it is too early, or may be something else's doing."""
+    if waited < SETTLE or seen.confounded is not None:
+        return []
+    own = [level.words for level in seen.alerted if level.is_much_worse and not resolved]
+    return [*(level.words for level in seen.harmed), *own]
+
+
+def _recovery(
+    applied: Applied, seen: Seen, outcome: RecoveryOutcome, *sentences: str, unseen: Iterable[str] = ()
+) -> Recovery:
+    blind = (*seen.unseen, *unseen)
+    return Recovery(
+        outcome=outcome, action=applied.action, service=applied.service, seen=tuple(sentences), unseen=blind
+    )
 
 
 def _once_back(
@@ -118,12 +143,16 @@ def _once_back(
 
 @dataclass(frozen=True)
 class RecoveryWatch:
-    """Looks at what was applied and is not judged yet. ``take_back`` begins the flow that undoes it."""
+    """Looks at what was applied and is not judged yet.
+
+    ``take_back`` begins the flow that undoes it, ``go_on`` does everywhere what was tried on a part and did no harm.
+    """
 
     settings: Settings
     files: CaseFiles
     sites: Sites
     take_back: Callable[[str], None]
+    go_on: Callable[[str], None]
 
     def run(self, stop: threading.Event) -> None:
         """Look until ``stop`` is set. A look that fails is logged, and the next one is made all the same."""
@@ -146,13 +175,15 @@ class RecoveryWatch:
     def _judge(self, incident: Incident, as_of: datetime) -> Recovery | None:
         applied = self.files.required(incident.id, Applied)
         since = applied.in_effect or applied.at
-        return judge(
-            applied,
-            self._seen(incident, applied, since, as_of),
-            resolved=incident.status is IncidentStatus.resolved,
-            waited=as_of - since,
-            patience=timedelta(minutes=self.settings.verify_minutes),
-        )
+        seen, waited = self._seen(incident, applied, since, as_of), as_of - since
+        patience = timedelta(minutes=self.settings.verify_minutes)
+        if applied.is_canary:
+            recovery = judge_canary(applied, seen, waited=waited, patience=patience)
+            if recovery is None and waited >= CANARY and seen.not_in_place is None:
+                self.go_on(incident.id)
+            return recovery
+        resolved = incident.status is IncidentStatus.resolved
+        return judge(applied, seen, resolved=resolved, waited=waited, patience=patience)
 
     def _seen(self, incident: Incident, applied: Applied, since: datetime, as_of: datetime) -> Seen:
         diagnosis, site = self.files.diagnosis(incident.id), self.sites.of(incident)

@@ -16,13 +16,16 @@ from typing import ParamSpec, TypeVar
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
+from data.action import TakenBack, TakingBack
 from data.database import connect_for_workflows
 from data.domain import Decision, Feedback, IncidentStatus, Outcome, RejectReason, now
 from data.errors import ConfigError
 from data.settings import Settings
 from data.store import Store
+from pipelines.act import HALTED
 from pipelines.answers import Answers
-from pipelines.respond import conclude, respond, take_in
+from pipelines.recovery import RecoveryWatch
+from pipelines.respond import conclude, respond, take_back, take_in
 from pipelines.schedule import Job
 from pipelines.steps import IncidentSteps
 
@@ -71,12 +74,14 @@ class Worker:
         self._take_in = DBOS.workflow(name="take_in")(self._take_in_flow())
         self._respond = DBOS.workflow(name="respond")(self._respond_flow())
         self._conclude = DBOS.workflow(name="conclude")(self._conclude_flow())
+        self._take_back = DBOS.workflow(name="take_back")(self._take_back_flow())
         flows = {job.name: DBOS.workflow(name=job.name)(self._job_flow(job)) for job in self._jobs}
         DBOS.launch()
         for job in self._jobs:
             self._schedule(job, flows[job.name])
         self._stop.clear()
         threading.Thread(target=self._sweep_regularly, name="sweep", daemon=True).start()
+        threading.Thread(target=self.recoveries.run, args=(self._stop,), name="verify", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,6 +95,16 @@ class Worker:
         for incident in self._store.incidents([IncidentStatus.approved, IncidentStatus.awaiting_approval]):
             if incident.status is IncidentStatus.approved or self._is_late(incident.id):
                 self.begin_conclude(incident.id)
+
+        for incident in self._store.having(TakingBack, without=TakenBack):
+            self.begin_take_back(incident.id)
+
+    @property
+    def recoveries(self) -> RecoveryWatch:
+        """Looks whether what was done helped."""
+        return RecoveryWatch(
+            self._settings, self._steps.files, self._steps.sites, self.begin_take_back, self._steps.acting.go_on
+        )
 
     def handle(self, key: str) -> None:
         """Start the flow for a stored alert. A second call for the same alert finds the first one's flow."""
@@ -127,6 +142,15 @@ class Worker:
         answers = len(self._store.all(incident_id, Feedback))
         with SetWorkflowID(f"{incident_id}:conclude:{answers}"):
             DBOS.start_workflow(self._conclude, incident_id)
+
+    def begin_take_back(self, incident_id: str) -> None:
+        """Start :func:`take_back` for an incident: once, and once more after each time an emergency stop halted it."""
+        acting = self._steps.acting
+        if acting.is_stopped(incident_id):
+            return
+        halted = sum(event.kind == HALTED for event in self._store.events(incident_id))
+        with SetWorkflowID(f"{incident_id}:take_back:{halted}"):
+            DBOS.start_workflow(self._take_back, incident_id)
 
     def step(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return DBOS.run_step({"name": function.__name__}, function, *args, **kwargs)
@@ -176,6 +200,12 @@ class Worker:
             self._guarded(conclude, incident_id)
 
         return conclude_flow
+
+    def _take_back_flow(self) -> Callable[[str], None]:
+        def take_back_flow(incident_id: str) -> None:
+            self._guarded(take_back, incident_id)
+
+        return take_back_flow
 
     def _job_flow(self, job: Job) -> Callable[[datetime, object], None]:
         def job_flow(_at: datetime, _context: object) -> None:

@@ -24,6 +24,7 @@ from pipelines.sites import Site, Sites
 from pipelines.steps import IncidentSteps
 from pipelines.watch import Watch
 from pipelines.worker import Worker
+from remediation.actions import Platform
 from remediation.forge import LocalForge
 from remediation.policy import DEFAULT_POLICY, Policy, load_policy
 from serving.drafters import synthesizer
@@ -95,14 +96,16 @@ def _policy(settings: Settings) -> Policy:
 
 def build_sites(settings: Settings) -> Sites:
     """The configured environment, and the lab's where there is one."""
-    default = Site(_bundle(settings), _forge(settings.repository, settings.base_branch), settings.base_branch)
+    forge = _forge(settings.repository, settings.base_branch)
+    default = Site(_bundle(settings), forge, settings.base_branch, _kubernetes(settings))
     if settings.lab is None:
         return Sites(default)
     from data.lab.lab import Lab
     from remediation.actions.lab import LabPlatform
 
     lab = Lab(settings.lab)
-    site = Site([lab.source()], _forge(lab.repository, BRANCH), BRANCH, LabPlatform(lab))
+    platform = LabPlatform(lab)
+    site = Site([lab.source()], _forge(lab.repository, BRANCH), BRANCH, platform, platform)
     return Sites(default, {LAB_ENVIRONMENT: site})
 
 
@@ -129,6 +132,15 @@ def _bundle(settings: Settings) -> list[Source]:
     if not (settings.bundle / "alert.json").is_file():
         raise ConfigError(f"QAI_BUNDLE: {settings.bundle} holds no alert.json; name the folder of a recorded incident")
     return [BundleSource(settings.bundle, replay=settings.bundle_replay)]
+
+
+def _kubernetes(settings: Settings) -> Platform | None:
+    if settings.kubernetes_namespace is None:
+        return None
+    from remediation.actions.cluster import Cluster
+    from remediation.actions.kubernetes import KubernetesPlatform
+
+    return KubernetesPlatform(Cluster.connect(settings.kubernetes_namespace, settings.kubernetes_context))
 
 
 def _forge(repository: Path | None, base_branch: str) -> LocalForge | None:

@@ -62,6 +62,10 @@ class Platform(Protocol):
         """Do it, where things are as planned; done before, it changes nothing more. Its reverse takes it back."""
         ...
 
+    def go_on(self, operation: Operation) -> tuple[Change, ...]:
+        """Do everywhere what was tried on a part first (:attr:`Operation.canary`)."""
+        ...
+
     def missing(self, operation: Operation) -> str | None:
         """What is not yet as the operation was to leave it; None once it is in place."""
         ...

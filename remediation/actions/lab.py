@@ -65,6 +65,10 @@ class LabPlatform:
                 self.lab.configure(operation.service, key, value, kind=kind) for key, value in operation.after.items()
             )
 
+    def go_on(self, operation: Operation) -> tuple[Change, ...]:
+        """Nothing: what is done in the lab is done as a whole."""
+        return ()
+
     def missing(self, operation: Operation) -> str | None:
         """What is not yet as the operation was to leave it."""
         now = self._state(operation)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from data import audit
-from data.action import Applied, Recovery, RecoveryOutcome, TakenBack
+from data.action import Applied, Operation, Recovery, RecoveryOutcome, TakenBack
 from data.brake import Brake
 from data.domain import (
     Alert,
@@ -40,6 +40,7 @@ from data.domain import (
 )
 from data.errors import ActionError, SourceDenied
 from data.excerpt import ChangeExcerpt, Topology
+from data.proposal import Remedy, RollbackDeploy
 from data.settings import load_settings
 from data.sources import Request
 from data.store import Store, alert_key
@@ -164,7 +165,7 @@ def case_of(tmp_path: Path, store: Store) -> Callable[..., Case]:
         ):
             store.put(incident.id, artifact)
         assert acting.ask(incident.id), "the fix waits for approval"
-        watch = RecoveryWatch(settings, files, sites, acting.take_back)
+        watch = RecoveryWatch(settings, files, sites, acting.take_back, acting.go_on)
         return Case(incident.id, acting, watch, shop, store)
 
     return make
@@ -330,7 +331,7 @@ def test_a_merge_that_others_deploy_is_not_undone_for_want_of_recovery(case_of: 
     case = case_of(IS_NO_USE)
     sites = Sites(Site(), {"lab": Site([case.shop], LocalForge(case.shop.repository), "main")})
     case.acting = Acting(case.acting.settings, case.acting.files, sites, case.acting.policy)
-    case.watch = RecoveryWatch(case.watch.settings, case.watch.files, sites, case.acting.take_back)
+    case.watch = RecoveryWatch(case.watch.settings, case.watch.files, sites, case.acting.take_back, case.acting.go_on)
     case.approve()
     applied = case.store.latest(case.incident_id, Applied)
     assert applied is not None
@@ -338,3 +339,72 @@ def test_a_merge_that_others_deploy_is_not_undone_for_want_of_recovery(case_of: 
     assert case.look(minutes=11) == [RecoveryOutcome.not_recovered]
     assert case.page == GOOD
     assert case.store.incident(case.incident_id).status is IncidentStatus.escalated
+
+
+@dataclass
+class Rollout:
+    """A platform that tries a release on one replica; what the shop feels of that is ``on_part``."""
+
+    shop: Shop
+    on_part: int
+    done: list[str] = field(default_factory=list)
+
+    def plan(self, remedy: Remedy) -> Operation:
+        return Operation(
+            kind="rollback_deploy", service="checkout", target="checkout", summary="Roll checkout back",
+            before={"release": 2}, after={"release": 1}, canary="one replica",
+        )  # fmt: skip
+
+    def rehearse(self, operation: Operation) -> None:
+        self.done.append("rehearsed")
+
+    def apply(self, operation: Operation) -> tuple[Change, ...]:
+        self.done.append("tried" if operation.canary else f"release {operation.after['release']}")
+        self.shop.deployed.append((now(), self.on_part if operation.canary else BAD))
+        return ()
+
+    def go_on(self, operation: Operation) -> tuple[Change, ...]:
+        self.done.append("went on")
+        self.shop.deployed.append((now(), GOOD))
+        return ()
+
+    def missing(self, operation: Operation) -> str | None:
+        return None
+
+
+@pytest.fixture
+def rollout_of(case_of: Callable[..., Case]) -> Callable[..., tuple[Case, Rollout]]:
+    def make(latencies: Latencies, on_part: int) -> tuple[Case, Rollout]:
+        case = case_of(latencies)
+        platform = Rollout(case.shop, on_part)
+        sites = Sites(Site(), {"lab": Site([case.shop], None, "main", platform)})
+        case.acting = Acting(case.acting.settings, case.acting.files, sites, case.acting.policy)
+        case.watch = RecoveryWatch(
+            case.watch.settings, case.watch.files, sites, case.acting.take_back, case.acting.go_on
+        )
+        operation = platform.plan(RollbackDeploy(change_id="d"))
+        platform.apply(operation)
+        applied = Applied(
+            action=operation.kind, service="checkout", by="grace", summary="rolled back", in_effect=now(),
+            operation=operation,
+        )  # fmt: skip
+        case.store.put(case.incident_id, applied)
+        return case, platform
+
+    return make
+
+
+def test_what_does_no_harm_on_a_part_is_done_everywhere(rollout_of: Callable[..., tuple[Case, Rollout]]) -> None:
+    case, platform = rollout_of(HELPS, on_part=BAD)
+    assert case.look(seconds=100) == []
+    assert platform.done == ["tried"], "not long enough"
+    assert case.look(seconds=130) == []
+    assert platform.done == ["tried", "went on"]
+    assert case.look(seconds=50) == [RecoveryOutcome.recovered], "the clock begins anew"
+
+
+def test_what_does_harm_on_a_part_goes_no_further(rollout_of: Callable[..., tuple[Case, Rollout]]) -> None:
+    case, platform = rollout_of(HARMS, on_part=GOOD)
+    assert case.look(seconds=130) == [RecoveryOutcome.worse]
+    assert platform.done == ["tried", "release 2"]
+    assert "tried on a part" in case.said
