@@ -99,7 +99,7 @@ def serving(answer: Answer, port: int = 0) -> Iterator[str]:
             """Nothing: requests are the caller's business."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, name="llm-double", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="llm-double", daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1"

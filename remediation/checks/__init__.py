@@ -18,6 +18,7 @@ from remediation.checks.language import check_syntax
 from remediation.checks.manifests import check_manifests
 from remediation.checks.people import check_dependencies, check_hosts, check_tests_kept
 from remediation.checks.scope import MAX_FILES, MAX_LINES, check_scope
+from remediation.checks.services import ask_services
 from remediation.checks.text import check_hidden_text, check_secrets
 from remediation.checks.tools import TOOLS, run_tool
 
@@ -60,9 +61,14 @@ class Report:
 
 
 def inspect(change: ChangeSet, *, tools: bool = True) -> Report:
-    """Every gate over ``change`` but its tests. ``tools`` also runs the linters and scanners that are installed."""
+    """Every gate over ``change`` but its tests.
+
+    ``tools`` also runs the linters and scanners that are installed, and asks the services that are configured.
+    """
     checks = [*check_scope(change.diff, change.paths), *(rule(change) for rule in _RULES)]
-    answers = [check_manifests(change), *(run_tool(tool, change) for tool in TOOLS)] if tools else []
+    answers: list[Check | Skipped | None] = []
+    if tools:
+        answers = [check_manifests(change), *(run_tool(tool, change) for tool in TOOLS), *ask_services(change)]
     return Report(
         (*checks, *(answer for answer in answers if isinstance(answer, Check))),
         tuple(answer for answer in answers if isinstance(answer, Skipped)),

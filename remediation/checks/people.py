@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from remediation.checks.changed import ChangedFile, ChangeSet
+from remediation.checks.changed import ChangeSet
 from remediation.checks.check import Check, verdict
 
 _HOST: Final = re.compile(
@@ -46,12 +46,13 @@ def _hosts(change: ChangeSet) -> Iterator[str]:
 
 def check_dependencies(change: ChangeSet) -> Check:
     """Whether the change adds to, or alters, what is installed from elsewhere."""
-    touched = [file for file in change.files if _is_manifest(file) and (file.added or file.removed)]
+    touched = [file for file in change.files if is_dependencies(file.path) and (file.added or file.removed)]
     return verdict("dependencies", (f"{file.path} changes what is installed" for file in touched), "none change")
 
 
-def _is_manifest(file: ChangedFile) -> bool:
-    name = PurePosixPath(file.path).name
+def is_dependencies(path: str) -> bool:
+    """Whether a file says what is installed from elsewhere."""
+    name = PurePosixPath(path).name
     return name in _MANIFESTS or bool(re.fullmatch(r"requirements[\w.-]*\.(?:txt|in|lock)", name))
 
 
