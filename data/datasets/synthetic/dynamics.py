@@ -74,7 +74,7 @@ def _send_load(shape: Shape, traffic: Floats, effects: Effects, state: State) ->
     for row, entry in enumerate(shape.entries):
         state.rate[entry] = traffic[row] * effects.factor("traffic", entry)
     for edge, (caller, callee) in enumerate(zip(shape.caller.tolist(), shape.callee.tolist(), strict=True)):
-        reach = 1.0 - np.asarray(effects.amount("refused", edge))
+        reach = 1.0 - np.minimum(effects.amount("refused", edge), 1.0)
         state.rate[callee] += state.rate[caller] * (1 - state.shed[caller]) * state.carried[edge] * reach
     np.maximum(state.rate, 1e-6, out=state.rate)
 
@@ -140,7 +140,7 @@ def _call_out(
         timeout = plant.timeout[edge] * effects.factor("timeout", edge)
         late = 1 / (1 + (timeout / answer) ** _STEEPNESS)
         taken = answer * timeout / (answer**4 + timeout**4) ** 0.25  # the mean of what is cut at the timeout
-        refused = np.asarray(effects.amount("refused", edge))
+        refused = np.minimum(effects.amount("refused", edge), 1.0)  # two faults may refuse the same calls
         fails = np.minimum(1 - (1 - state.errors[callee]) * (1 - late) * (1 - refused), 0.995)
         retries = plant.retries[edge] + effects.amount("retries", edge)
         tries = (1 - fails ** (retries + 1)) / (1 - fails)

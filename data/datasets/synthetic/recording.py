@@ -11,6 +11,7 @@ import numpy as np
 from data.datasets.common import Case, Truth, opaque_id
 from data.datasets.synthetic.dynamics import State
 from data.datasets.synthetic.faults import KINDS, NO_INCIDENT, Fault
+from data.datasets.synthetic.harm import share_harmed
 from data.datasets.synthetic.history import History
 from data.datasets.synthetic.lines import draw_logs
 from data.datasets.synthetic.monitor import Fired
@@ -27,14 +28,17 @@ from data.topology import ServiceGraph
 
 @dataclass(frozen=True)
 class KnownTruth(Truth):
-    """The label of a made incident, with what no public data set tells: its faults, and when the first began.
+    """The label of a made incident, with what no public data set tells: its faults, when the first began, and whom
+    it hurt.
 
-    ``kind`` is the fault's, several joined with ``+``, or :data:`~data.datasets.synthetic.faults.NO_INCIDENT`.
+    ``harmed`` is the share of users' requests that failed or were slow while it lasted, in [0, 1]. ``kind`` is the
+    fault's, several joined with ``+``, or :data:`~data.datasets.synthetic.faults.NO_INCIDENT`.
     """
 
     kind: str = NO_INCIDENT
     onset: datetime | None = None
     faults: tuple[Fault, ...] = ()
+    harmed: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """The form of ``truth.json``."""
@@ -46,6 +50,7 @@ class KnownTruth(Truth):
             "kind": self.kind,
             "onset": self.onset.isoformat() if self.onset else None,
             "faults": faults,
+            "harmed": round(self.harmed, 6),
         }
 
 
@@ -138,7 +143,14 @@ def _truth(world: World, history: History, trouble: Trouble, series: Series, see
         kind="+".join(f.kind for f in trouble.faults) or NO_INCIDENT,
         onset=_instant(world.clock.seconds[min(f.start for f in trouble.faults)]) if trouble.faults else None,
         faults=trouble.faults,
+        harmed=_harmed(world, trouble),
     )
+
+
+def _harmed(world: World, trouble: Trouble) -> float:
+    start = min((f.start for f in trouble.faults), default=world.clock.onset)
+    end = max((f.end for f in trouble.faults), default=len(world.clock.seconds))
+    return share_harmed(world.shape, trouble.state, start, end, world.clock.onset)
 
 
 def _alert(

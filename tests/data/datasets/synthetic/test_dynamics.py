@@ -91,6 +91,16 @@ def test_a_timeout_bounds_the_wait_and_fails_the_call() -> None:
     assert state.errors[2, -1] < 1e-3
 
 
+def test_calls_refused_for_two_reasons_are_refused_once() -> None:
+    effects = Effects(LENGTH)
+    for _ in range(2):
+        effects.add("refused", 1, np.full(LENGTH, 0.8))
+    state = run(effects)
+    assert state.latency.min() > 0
+    assert state.rate[2].max() < 1e-3
+    assert state.errors[1, -1] > 0.9
+
+
 def test_an_open_breaker_spares_the_callee() -> None:
     effects = Effects(LENGTH)
     effects.add("errors", 2, np.full(LENGTH, 0.9))
