@@ -66,9 +66,11 @@ def entries(engine: sa.Engine, limit: int | None = None, *, actions: Collection[
         return [AuditEntry.model_validate(dict(row)) for row in rows]
 
 
-def count(engine: sa.Engine, action: str, *, since: datetime) -> int:
-    """How often ``action`` was taken since an instant."""
-    where = (t.audit.c.action == action) & (t.audit.c.at >= since)
+def count(engine: sa.Engine, *actions: str, since: datetime, actors: Collection[str] | None = None) -> int:
+    """How often any of ``actions`` was taken since an instant; by ``actors`` alone, where they are given."""
+    where = t.audit.c.action.in_(actions) & (t.audit.c.at >= since)
+    if actors is not None:
+        where &= t.audit.c.actor.in_(actors)
     with reading(engine) as connection:
         return int(connection.scalar(sa.select(sa.func.count()).select_from(t.audit).where(where)) or 0)
 

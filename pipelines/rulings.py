@@ -18,7 +18,6 @@ from pipelines.track_record import track_record
 from remediation import execute
 from remediation.approval import Approval, distinct
 from remediation.policy import (
-    CHANGING,
     ActionKind,
     ActionRequest,
     Policy,
@@ -99,10 +98,14 @@ class Rulings:
         return sorted(planned | set(_FILE.findall(pull_request.diff if pull_request else "")))
 
     def _recent(self, action: ActionKind) -> int:
-        """What counts against the budget: pull requests are counted apart from what changes something that runs."""
-        kinds = CHANGING if action in CHANGING else {action}
-        since = now() - timedelta(hours=1)
-        return sum(audit.count(self.files.store.engine, kind.value, since=since) for kind in kinds)
+        """What counts against the budget: what a rule did, not a person, in the last hour.
+
+        Pull requests count apart, and so do deploys: what was merged should not be left half done.
+        """
+        apart = {ActionKind.open_pull_request, ActionKind.deploy, ActionKind.undo}
+        kinds = {action} if action in apart else set(ActionKind) - apart
+        rules, since = {rule.name for rule in self.policy.rules}, now() - timedelta(hours=1)
+        return audit.count(self.files.store.engine, *(kind.value for kind in kinds), since=since, actors=rules)
 
 
 def approvals_of(store: Store, incident_id: str) -> Approvals | None:

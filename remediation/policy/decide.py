@@ -58,7 +58,7 @@ def _by_rule(policy: Policy, rule: Rule, request: ActionRequest, stands: Standin
     if rule.outcome is Outcome.refuse:
         return Outcome.refuse, f"{what}; to allow it, change that rule"
     if stands.tier is not Tier.act_and_tell:
-        earned = f"; {stands.tier} by {stands.because}" if policy.tiers.can_be_earned else ""
+        earned = f"; tier {stands.tier}, with {stands.because}" if policy.tiers.can_be_earned else ""
         return Outcome.ask, what + earned
     if request.confidence < policy.tiers.min_confidence:
         low = f"confidence {request.confidence:.2f} is below {policy.tiers.min_confidence:.2f}"

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from data import audit
+from data.domain import now
 from data.errors import StoreError
 
 
@@ -36,3 +37,13 @@ def test_entries_say_who_did_what(engine: sa.Engine) -> None:
     entry = audit.append(engine, "ana", "approve", "INC-1", pull_request=3)
     assert audit.entries(engine) == [entry]
     assert (entry.actor, entry.action, entry.subject, entry.detail) == ("ana", "approve", "INC-1", {"pull_request": 3})
+
+
+def test_what_was_done_is_counted_by_action_time_and_actor(engine: sa.Engine) -> None:
+    before = now()
+    for actor, action in (("ana", "merge"), ("rule", "merge"), ("rule", "restart"), ("rule", "stop")):
+        audit.append(engine, actor, action, "INC-1")
+    assert audit.count(engine, "merge", "restart", since=before) == 3
+    assert audit.count(engine, "merge", "restart", since=before, actors={"rule"}) == 2
+    assert audit.count(engine, "merge", since=before, actors=()) == 0
+    assert audit.count(engine, "merge", since=now()) == 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data import audit
 from data.domain import Decision, Feedback, Outcome, Verdict
 from pipelines.casefile import CaseFiles
 from pipelines.policy_trial import counts, standings, try_policy
@@ -43,6 +44,18 @@ def test_files_that_were_planned_count_when_merging(past: Any, rulings: Rulings)
     past.proposed("INC-1", by_hand=False)
     rulings.decide("INC-1", ActionKind.open_pull_request, ("Jenkinsfile",))
     assert rulings.request("INC-1", ActionKind.merge).paths == (".env", "Jenkinsfile", "cart/app.py")
+
+
+def test_what_rules_did_counts_against_the_budget_and_what_people_approved_does_not(
+    past: Any, rulings: Rulings
+) -> None:
+    past.proposed("INC-1")
+    opens = "open-pull-request"
+    for actor, action in (("ann", "merge"), (opens, "open_pull_request"), (opens, "restart"), (opens, "deploy")):
+        audit.append(past.store.engine, actor, action, "INC-0")
+    asked = {action: rulings.request("INC-1", action).recent_actions for action in ActionKind}
+    assert asked[ActionKind.merge] == asked[ActionKind.restart] == 1
+    assert (asked[ActionKind.open_pull_request], asked[ActionKind.deploy], asked[ActionKind.undo]) == (1, 1, 0)
 
 
 def test_nothing_waits_for_nobody(past: Any, rulings: Rulings) -> None:

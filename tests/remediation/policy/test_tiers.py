@@ -96,7 +96,7 @@ def test_what_was_earned_turns_asking_into_acting_and_says_by_what() -> None:
 def test_what_was_lost_is_asked_again() -> None:
     outcome, _, why = ask(record(*GOOD, "bad"))
     assert outcome is Outcome.ask
-    assert "act_with_approval by 0 of 3 verified recoveries" in why
+    assert "tier act_with_approval, with 0 of 3 verified recoveries" in why
     assert "since INC-3 was so on 2026-11-06" in standing(EARNS, record(*GOOD, "bad"), AT).because
 
 
