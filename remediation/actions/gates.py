@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from remediation.checks import Check, Skipped, failures, inspect
+from remediation.checks import REQUIRED, Check, Skipped, failures, inspect
 from remediation.checks.regression import check_regression_since
 from remediation.checks.repository import changes_since
 from remediation.checks.sandbox import run_tests_in_a_copy
+
+_OPEN = "not checked: "
 
 
 def run_gates(checkout: Path, base_commit: str) -> tuple[Check, ...]:
@@ -18,7 +20,7 @@ def run_gates(checkout: Path, base_commit: str) -> tuple[Check, ...]:
     shown = check_regression_since(checkout, base_commit, change)
     # What could not be looked at is no badge of merit: a person is shown it as open.
     open_question = [
-        Check(name=s.name, passed=False, detail=f"not checked: {s.why}")
+        Check(name=s.name, passed=False, detail=_OPEN + s.why)
         for s in [*report.skipped, tests]
         if isinstance(s, Skipped) and s.name == "tests"
     ]
@@ -26,10 +28,11 @@ def run_gates(checkout: Path, base_commit: str) -> tuple[Check, ...]:
 
 
 def in_the_way(before: tuple[Check, ...], after: tuple[Check, ...]) -> tuple[Check, ...]:
-    """What keeps a change from being merged: a required check that fails, or one that passed when it was approved.
+    """What keeps a change from being merged: a required check that fails, failing tests, or what passed when approved.
 
-    What failed then was seen by whoever approved it all the same.
+    What else failed then was seen by whoever approved it all the same; so were tests that failed, or could not be run.
     """
     passed = {check.name for check in before if check.passed}
-    required = failures(after)
-    return (*required, *(check for check in failures(after, passed) if check not in required))
+    accepted = {check.name for check in before if not check.passed} - REQUIRED
+    failed = failures(after, REQUIRED | {"tests"} | passed)
+    return tuple(c for c in failed if c.name not in accepted and (c.name in passed or not c.detail.startswith(_OPEN)))
