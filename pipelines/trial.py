@@ -134,7 +134,7 @@ def trial(boards: Boards, registry: Registry, cases: Sequence[LabelledCase], rec
 
 def lessons_from(boards: Boards, cases: Sequence[LabelledCase], recipe: Recipe) -> Lessons:
     """What there is to learn from, each table with its weight."""
-    systems: dict[str, list[Example]] = {MADE: _made(boards.folder / "made", recipe.made, recipe.seed, recipe)}
+    systems: dict[str, list[Example]] = {MADE: load(prepare(*made_sources(boards.folder, recipe)[0]))[1]}
     owners: dict[str, list[str]] = {MADE: [""] * len(systems[MADE])}
     belief = {case.incident.id: case.weight for case in cases}
     for number, case in enumerate(cases):
@@ -157,15 +157,19 @@ def lessons_from(boards: Boards, cases: Sequence[LabelledCase], recipe: Recipe) 
 
 def held_back(folder: Path, recipe: Recipe) -> Packed:
     """Incidents with a known cause that nothing is learned from."""
-    systems = {MADE: _made(folder / "held", recipe.held, recipe.seed + 1, recipe)}
+    systems = {MADE: load(prepare(*made_sources(folder, recipe)[1]))[1]}
     for path in sorted(recipe.prepared.glob("*.npz")) if recipe.prepared else ():
         name, examples = load(path)
         systems[f"prepared {name}"] = examples
     return pack(systems)
 
 
-def _made(folder: Path, count: int, seed: int, recipe: Recipe) -> list[Example]:
-    return load(prepare(Source(MADE, str(count), seed, sizes=recipe.sizes), folder))[1]
+def made_sources(folder: Path, recipe: Recipe) -> tuple[tuple[Source, Path], tuple[Source, Path]]:
+    """What is made to learn beside labels, and to judge by, each with the folder where it is kept."""
+    return (
+        (Source(MADE, str(recipe.made), recipe.seed, sizes=recipe.sizes), folder / "made"),
+        (Source(MADE, str(recipe.held), recipe.seed + 1, sizes=recipe.sizes), folder / "held"),
+    )
 
 
 def out_of_fold(kind: str, ranker: Ranker, data: Packed, taught: npt.NDArray[np.bool_], recipe: Recipe) -> Floats:
