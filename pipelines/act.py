@@ -271,7 +271,7 @@ class Acting:
             return None
         audit.append(self.store.engine, decision.by, "deploy", incident_id, because=decision.explanation)
         self._check_brake(incident_id)
-        deployed = deployer.deploy()
+        deployed = deployer.deploy(self.brake.check)
         self.store.note(incident_id, "deployed", _said(deployed) or "it was deployed already")
         return now()
 

@@ -100,6 +100,8 @@ def _of_what_was_done(store: Store, incident: Incident, others: Iterable[Inciden
         return _bad(incident, taken_back.at, "was taken back")
     if recovery is not None and recovery.outcome.is_bad:
         return _bad(incident, recovery.at, f"did not help ({recovery.outcome.value.replace('_', ' ')})")
+    if applied.is_canary:
+        return None  # it is being tried on a part
     over = incident.resolved_at
     if incident.status is not IncidentStatus.resolved or over is None or over > at:
         late = applied.at + SOON

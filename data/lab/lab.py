@@ -227,10 +227,17 @@ class Lab:
         except StoreError as error:
             raise InputError(f"the shop's repository has no commit {commit!r}", field="commit") from error
 
-    def deploy_head(self) -> tuple[Change, ...]:
-        """Deploy the newest commit to every service whose code differs from what it runs."""
-        head = self.head()
-        return tuple(self.deploy(name, head) for name in SERVICES if self.differs(name, head))
+    def deploy_head(self, before_each: Callable[[str], None] = lambda service: None) -> tuple[Change, ...]:
+        """Deploy the newest commit to every service whose code differs from what it runs.
+
+        ``before_each`` is called with a service's name right before that is touched; raising, it halts there.
+        """
+        head, done = self.head(), []
+        for name in SERVICES:
+            if self.differs(name, head):
+                before_each(name)
+                done.append(self.deploy(name, head))
+        return tuple(done)
 
     def configure(self, service: str, key: str, value: Any, *, kind: ChangeKind = ChangeKind.config) -> Change:
         """Set one of a service's settings while it runs; None goes back to what its code ships with."""

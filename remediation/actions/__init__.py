@@ -8,6 +8,7 @@ nothing anybody can see, so that checks, the policy and a person can judge it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from data.action import Operation
@@ -74,6 +75,10 @@ class Platform(Protocol):
 class Deploys(Protocol):
     """Where what was merged is ours to bring to where it runs."""
 
-    def deploy(self) -> tuple[Change, ...]:
-        """Deploy the newest commit to every service whose code it changes; one deploy for each, or none."""
+    def deploy(self, before_each: Callable[[str], None]) -> tuple[Change, ...]:
+        """Deploy the newest commit to every service whose code it changes; one deploy for each, or none.
+
+        ``before_each`` is called with a service's name right before that is touched. Raising, it halts there: a stop
+        takes hold between two services, too.
+        """
         ...

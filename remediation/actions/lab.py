@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -77,10 +77,10 @@ class LabPlatform:
         wrong = [f"{key} is {now.get(key)}, not {value}" for key, value in operation.after.items() if now[key] != value]
         return f"{operation.target}: {'; '.join(wrong)}" if wrong else None
 
-    def deploy(self) -> tuple[Change, ...]:
+    def deploy(self, before_each: Callable[[str], None]) -> tuple[Change, ...]:
         """See :class:`remediation.actions.Deploys`; where a service does not come up, it goes on with what it ran."""
         with _as_action_errors():
-            return self.lab.deploy_head()
+            return self.lab.deploy_head(before_each)
 
     def _setting(self, change_id: str, kind: str) -> Operation:
         change = self.lab.setting_changed_by(change_id)

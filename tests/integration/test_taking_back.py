@@ -77,7 +77,8 @@ class Shop:
     refuses: bool = False
     blind: bool = False
 
-    def deploy(self) -> tuple[Change, ...]:
+    def deploy(self, before_each: Callable[[str], None]) -> tuple[Change, ...]:
+        before_each("checkout")
         if self.refuses:
             raise ActionError("checkout did not start: address in use")
         size = json.loads(git(self.repository, "show", f"main:{LIMITS}"))["page"]
