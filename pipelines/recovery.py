@@ -160,16 +160,20 @@ class RecoveryWatch:
             try:
                 self.look(now())
             except Exception:
-                log.exception("recovery could not be looked at; trying again in %g s", self.settings.verify_s)
+                log.exception("no look at recovery was possible; trying again in %g s", self.settings.verify_s)
 
     def look(self, as_of: datetime) -> list[Recovery]:
         """One look at every write that waits to be judged; returns what could be said."""
         said = []
         for incident in self.files.store.having(Applied, without=Recovery):
-            recovery = self._judge(incident, as_of)
-            if recovery is not None:
-                self._settle(incident, recovery)
-                said.append(recovery)
+            try:
+                recovery = self._judge(incident, as_of)
+                if recovery is not None:
+                    self._settle(incident, recovery)
+                    said.append(recovery)
+            except Exception:
+                # One that cannot be looked at must not keep the others from being taken back.
+                log.exception("recovery of %s could not be looked at; trying again later", incident.id)
         return said
 
     def _judge(self, incident: Incident, as_of: datetime) -> Recovery | None:

@@ -1,11 +1,18 @@
 """The steps of the flow that change the world. Each may be run again after a crash without doing its work twice.
 
     proposal = propose_fix(incident, diagnosis, changes)
-    plan = plan_fix(forge, base, incident, diagnosis, proposal)      # None: a person has to carry it out
+    plan = plan_fix(forge, base, incident, diagnosis, proposal)      # None: it is done where the service runs
     decision = decide(policy, action_request("open_pull_request", incident, diagnosis, proposal, plan))
     pull_request = open_pull_request(forge, base, incident, diagnosis, proposal, decision=decision)
-    decision = approve(proposal, approvals, policy, request=..., forge=forge, pull_request=pull_request)
+    decision = approve(proposal, given, policy, request=..., forge=forge, pull_request=pull_request)
     merge_pull_request(forge, pull_request.number, decision=decision)
+    take_back_pull_request(forge, pull_request.number, because, decision=decision)
+
+Where the service runs:
+
+    operation = platform.plan(proposal.remedy)
+    carry_out(platform, operation, decision=decision)
+    take_back_operation(platform, operation, decision=decision)
 
 The functions that write take the Decision that allows it and refuse any other.
 """
@@ -32,7 +39,10 @@ from remediation.records import Record
 from remediation.scope import blamed_service
 from remediation.synthesize import Synthesizer
 
-BY_HAND = "no executor carries out {kind} yet: a person has to do it, by the steps in the proposal"
+BY_HAND = (
+    "{kind} is done where the service runs, and nothing is configured that could: a person has to do it, "
+    "by the steps in the proposal"
+)
 
 
 def propose_fix(

@@ -42,15 +42,17 @@ def rehearse(
         return proposal, (Check(name="placed", passed=False, detail="no repository was given to place the fix in"),)
     with _copy(repository, base) as copy:
         proposal = synthesizer(incident, diagnosis, changes, repository=copy, facts=facts)
-        return proposal, _checks(copy, incident, diagnosis, proposal)
+        return proposal, _checks(copy, incident, diagnosis, proposal, changes)
 
 
-def _checks(copy: Path, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> tuple[Check, ...]:
-    by_hand = needs_a_person(proposal)
+def _checks(
+    copy: Path, incident: Incident, diagnosis: Diagnosis, proposal: Proposal, changes: Sequence[Change]
+) -> tuple[Check, ...]:
+    by_hand = needs_a_person(proposal, changes)
     if by_hand:
         return (Check(name="placed", passed=False, detail=by_hand),)
     try:
-        plan = plan_fix(LocalForge(copy), "rehearsal", incident, diagnosis, proposal)
+        plan = plan_fix(LocalForge(copy), "rehearsal", incident, diagnosis, proposal, changes)
     except (ProposalError, ActionError) as refused:
         return (Check(name="placed", passed=False, detail=str(refused)),)
     assert plan is not None

@@ -100,7 +100,7 @@ def test_what_no_code_carries_out_is_said_to_need_a_person(repo, incident, diagn
     allowed = Decision(outcome=Outcome.act, action="open_pull_request", by="test", explanation="allowed")
     assert "a person has to do it" in needs_a_person(proposal)
     assert plan_fix(LocalForge(repo.path), "main", incident, diagnosis, proposal) is None
-    with pytest.raises(ActionError, match="no executor carries out flag_off yet"):
+    with pytest.raises(ActionError, match="flag_off is done where the service runs"):
         open_pull_request(LocalForge(repo.path), "main", incident, diagnosis, proposal, decision=allowed)
 
 
