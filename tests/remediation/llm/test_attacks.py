@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from data.domain import Evidence, EvidenceKind
+from remediation.llm.openai_api import OpenAIDrafter
 from remediation.llm.scripted import ScriptedDrafter
 from remediation.synthesize import Synthesizer
 
@@ -156,6 +157,10 @@ ATTACKS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+# Every attack has been tried so; these are enough to see that the wire changes nothing.
+OVER_THE_WIRE = ATTACKS[::16]
+
+
 def answer(attack: dict[str, Any]) -> dict[str, Any]:
     return {
         "root_cause_analysis": {"summary": attack.get("summary", "Checkout is slow [m1]."), "details": ""},
@@ -215,6 +220,24 @@ def test_a_harmful_draft_is_refused(drafted, name: str, attack: dict[str, Any]) 
     assert proposal.synthesizer == "offline", name
     assert proposal.drafting.rejected
     assert not proposal.proposed_solution.code_changes
+
+
+def test_a_server_that_answers_with_harm_gets_none_through(
+    shop: Path, incident, diagnosis_for, change_of, model_server
+) -> None:
+    """Over the wire, in the right schema: every attack of :data:`OVER_THE_WIRE`, each answer given twice."""
+    culprit, attacks = "a" * 40, OVER_THE_WIRE
+    answers = [json.dumps(answer(attack)) for _, attack in attacks for _ in range(2)]
+    with model_server.serving(*answers, "the end") as script:
+        drafter = OpenAIDrafter("k", "m", f"{script.url}/v1", timeout_s=20.0)
+        for name, _ in attacks:
+            proposal = Synthesizer((drafter,))(
+                incident, diagnosis_for(culprit), [change_of(culprit, files=["checkout/cart.py"])], repository=shop
+            )
+            assert proposal.synthesizer == "offline", name
+            assert len(proposal.drafting.rejected) == 2, name
+            assert not proposal.proposed_solution.code_changes, name
+    assert len(script.requests) == len(answers)
 
 
 @pytest.mark.parametrize("line", LINES[:34:3])

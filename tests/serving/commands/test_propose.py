@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from data.incidents import build_shipped_repository, shipped_incident
+from pipelines.llm_double import harming, serving, writing
 from serving.commands.propose import command
 
 PROVIDERS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
@@ -49,6 +50,36 @@ def test_a_model_that_cannot_be_reached_is_named_and_offline_drafts(propose, mon
     record = json.loads(propose("--json").stdout)
     assert record["synthesizer"] == "offline"
     assert record["rejected"][0]["synthesizer"] == "openai"
+
+
+def test_a_server_that_answers_with_harm_gets_none_through(
+    propose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "shop"
+    build_shipped_repository(repository)
+    with serving(harming) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        record = json.loads(propose("--json", "--repo", str(repository)).stdout)
+    assert record["synthesizer"] == "offline"
+    assert record["proposal"]["remedy"]["kind"] == "revert_commit"
+    assert record["proposal"]["proposed_solution"]["code_changes"] == []
+    assert [rejection["synthesizer"] for rejection in record["rejected"]] == ["openai", "openai"]
+    assert all("destructive" in rejection["reason"] for rejection in record["rejected"])
+
+
+def test_a_picture_and_runbooks_are_shown_and_kept_on_record(
+    propose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "board.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "books").mkdir()
+    service = json.loads((shipped_incident() / "alert.json").read_text())["service"]
+    (tmp_path / "books" / "any.md").write_text(f"# When {service} is slow\nLook at the page size.\n")
+    monkeypatch.setenv("QAI_RUNBOOKS", str(tmp_path / "books"))
+    with serving(writing) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        drafting = json.loads(propose("--json", "--attach", str(tmp_path / "board.png")).stdout)["proposal"]["drafting"]
+    assert "Look at the page size." in drafting["user"]
+    assert drafting["attachments"][0].startswith("image/png, 8 bytes")
 
 
 def test_people_are_told_that_nothing_was_written(propose) -> None:
