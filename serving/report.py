@@ -66,7 +66,10 @@ def _how_sure(diagnosis: Diagnosis) -> str:
     if not diagnosis.candidates:
         return "not at all"
     others = ", ".join(f"{c.service} {percent(c.probability)}" for c in diagnosis.candidates[1:3])
-    text = f"{percent(diagnosis.confidence)} on the service" + (f" (else {others})" if others else "")
+    sure = f"{percent(diagnosis.confidence)} on the service"
+    if not diagnosis.can_tell:
+        sure = f"not enough to name a service; the best guess is {diagnosis.candidates[0].service}"
+    text = sure + (f" (else {others})" if others else "")
     blamed = blamed_change(diagnosis)
     if blamed is not None:
         text += f", {percent(diagnosis.changes[0].probability)} on the change"

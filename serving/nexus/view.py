@@ -184,6 +184,8 @@ class IncidentView:
         if self.diagnosis is None or lead is None:
             return "Not at all."
         text = f"{percent(lead.probability)} that it is {lead.service}: {how_sure(lead.probability)}"
+        if not self.diagnosis.can_tell:
+            text = f"Not enough to name one: {lead.service} is the best guess"
         rivals = ", ".join(f"{c.service} ({percent(c.probability)})" for c in self.others[:2] if c.probability >= 0.01)
         return f"{text}. Else {rivals}" if rivals else text
 

@@ -226,6 +226,7 @@ class TestIncident:
         store.put(INCIDENT, diagnosis.model_copy(update={"cannot_tell": "no candidate stands out"}))
         page = Reader(signed_in.get(PAGE).text).words
         assert "Why Cannot tell: no candidate stands out." in page
+        assert "How sure Not enough to name one: " in page
         assert "The order below is the best guess." in page
         listed = Reader(signed_in.get("/").text).words
         assert "Cannot tell; perhaps" in listed

@@ -48,6 +48,7 @@ def test_what_cannot_be_told_is_said_before_anything_is_named() -> None:
     guess = Candidate(service="cart", probability=0.2)
     untold = DIAGNOSIS.model_copy(update={"candidates": (guess,), "cannot_tell": "no candidate stands out"})
     why = headline(ALERT, {}, untold)[1]
+    assert headline(ALERT, {}, untold)[2].startswith("How sure: not enough to name a service; the best guess is cart")
     assert why == "Why: cannot tell; no candidate stands out; most likely no change caused this"
     assert as_record(untold)["cannot_tell"] == "no candidate stands out"
     assert as_record(DIAGNOSIS)["cannot_tell"] is None
