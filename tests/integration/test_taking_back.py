@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data import audit
-from data.action import Applied, Operation, Recovery, RecoveryOutcome, TakenBack
+from data.action import Applied, Operation, Recovery, RecoveryOutcome, TakenBack, TakingBack
 from data.brake import Brake
 from data.domain import (
     Alert,
@@ -41,7 +42,7 @@ from data.domain import (
 from data.errors import ActionError, SourceDenied
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Remedy, RollbackDeploy
-from data.settings import load_settings
+from data.settings import Settings, load_settings
 from data.sources import Request
 from data.store import Store, alert_key
 from data.telemetry import Metrics, SeriesKey, Telemetry
@@ -409,3 +410,24 @@ def test_what_does_harm_on_a_part_goes_no_further(rollout_of: Callable[..., tupl
     assert case.look(seconds=130) == [RecoveryOutcome.worse]
     assert platform.done == ["tried", "release 2"]
     assert "tried on a part" in case.said
+
+
+def test_what_is_to_be_taken_back_is_taken_back_after_a_restart(
+    settings: Settings, start: Any, run_git: Callable[..., str], until: Callable[..., None]
+) -> None:
+    repository = settings.repository
+    with start(settings) as nexus:
+        nexus.post()
+        incident, store = nexus.until(IncidentStatus.awaiting_approval), nexus.services.store
+        before = run_git(repository, "rev-parse", "main^{tree}")
+        nexus.client.post(f"/api/v1/incidents/{incident.id}/approve")
+        until(lambda: store.latest(incident.id, Applied) is not None)
+        assert run_git(repository, "rev-parse", "main^{tree}") != before
+        applied = store.latest(incident.id, Applied)
+        store.put(incident.id, applied.model_copy(update={"in_effect": now()}))
+        store.put(incident.id, TakingBack(because="it did harm"))
+    with start(settings) as nexus:
+        until(lambda: nexus.services.store.latest(incident.id, TakenBack) is not None)
+        assert nexus.services.store.latest(incident.id, TakenBack).problem is None
+        nexus.until(IncidentStatus.escalated)
+    assert run_git(repository, "rev-parse", "main^{tree}") == before
