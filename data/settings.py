@@ -44,7 +44,6 @@ class Settings(BaseSettings):
     webhook_window_s: float = Field(default=300.0, gt=0, description="How far a relay's clock may be off.")
 
     api_token: Secret = Field(default=None, description="Bearer token for scripts that use the JSON API.")
-    admins: str = Field(default="", description="Who may switch models: `ada,bob`; empty: whoever can sign in.")
     session_hours: float = Field(default=12.0, gt=0, description="How long a Nexus login lasts.")
 
     bundle: Path | None = Field(default=None, description="A recorded incident to read telemetry from.")

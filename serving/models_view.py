@@ -14,10 +14,12 @@ from data.errors import PolicyError
 from data.registry import Aliases, Entry, Registry
 from data.settings import Settings
 from pipelines.reviewed import Reviewed, last_review
+from remediation.policy import DEFAULT_POLICY, load_policy_or_refuse
 
 DECISIONS = ("register_model", "try_model", "promote_model", "refuse_model", "rollback_model", "slice_served_worse",
              "slice_served_as_others")  # fmt: skip
 MOST_DECISIONS = 100
+ADMIN = "admin"
 
 
 class Figure(BaseModel):
@@ -102,14 +104,16 @@ def roll_back(registry: Registry, settings: Settings, by: str, because: str) -> 
         ModelError: there is none to go back to.
     """
     if not may_administer(settings, by):
-        raise PolicyError(f"{by} may not switch models; QAI_ADMINS names who may")
+        raise PolicyError(f"{by} may not switch models; the policy's role admin says who may")
     return registry.rollback(by, because or "rolled back in Nexus")
 
 
 def may_administer(settings: Settings, name: str) -> bool:
-    """Whether somebody who is signed in may switch models: everybody, unless the settings name who."""
-    named = {one.strip() for one in settings.admins.split(",") if one.strip()}
-    return not named or name in named
+    """Whether somebody who is signed in may switch models: who holds the role ``admin`` in the policy, or everybody
+    where nobody holds it. A policy that cannot be read lets nobody."""
+    policy = load_policy_or_refuse(settings.policy or DEFAULT_POLICY)
+    holders = policy.roles.get(ADMIN, ())
+    return not policy.problem and (not holders or name in holders)
 
 
 def _version(entry: Entry, aliases: Aliases) -> Version:

@@ -118,20 +118,21 @@ def test_strangers_see_and_change_nothing(anonymous: TestClient, promoted: Any, 
 
 
 class TestNamedAdministrators:
-    """Where the settings name who may switch models, nobody else may."""
+    """Where the policy names who holds the role admin, nobody else may switch models."""
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
-        return Settings(
-            _env_file=None, state_dir=tmp_path / "state", api_token="a-token-for-scripts", admins="ada, bob"
-        )  # type: ignore[call-arg, arg-type]
+        policy = tmp_path / "policy.yaml"
+        policy.write_text("version: 1\nroles: {admin: [ada, bob]}\nrules: []\n")
+        fields = {"state_dir": tmp_path / "state", "api_token": "a-token-for-scripts", "policy": policy}
+        return Settings(_env_file=None, **fields)  # type: ignore[call-arg, arg-type]
 
     def test_others_are_refused(self, signed_in: TestClient, script: TestClient, promoted: Any) -> None:
         page = signed_in.get("/models").text
         assert "You may not switch models" in page
         assert 'action="/nexus/models/rollback"' not in page
         refused = signed_in.post("/nexus/models/rollback", data={"csrf": csrf_in(page), "because": "x"})
-        assert (refused.status_code, "QAI_ADMINS" in refused.text) == (403, True)
+        assert (refused.status_code, "role admin says who may" in refused.text) == (403, True)
         assert script.post("/api/v1/models/rollback", json={}).status_code == 403
         assert promoted.champion().version == 1
 
