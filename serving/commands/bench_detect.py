@@ -23,7 +23,7 @@ _HEADER = (
 
 
 @click.command("bench-detect")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="DIR...")
 @click.option(
     "--dataset", "names", multiple=True, type=click.Choice(list(SERIES)), help="Only these. Default: all found."
 )

@@ -32,3 +32,9 @@ def test_severity_rows_are_printed_where_their_data_is(tmp_path: Path) -> None:
             what = {"critical": "instance is down", "warning": "memory is high", "info": "version differs"}[severity]
             rows.writerow([f"service{n // 6}", what.title(), what, "up == 0", severity])
     assert "macro_f1" in bench(tmp_path, "severity").output
+
+
+def test_a_folder_that_is_not_there_is_an_error_and_not_an_absent_data_set(tmp_path: Path) -> None:
+    result = bench(tmp_path / "nowhere", "logs")
+    assert result.exit_code == 2
+    assert "nowhere" in result.output
