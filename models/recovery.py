@@ -7,14 +7,14 @@ Between the onset and the last moments nothing is used but how bad it was just b
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
-from models.detect import ALARM, HELD, is_felt, is_symptom
-from models.features import Period, as_rates, change_scores
+from models.detect import ALARM, FILLS, HELD, is_felt, is_symptom
+from models.features import LEVEL_SHARE, Period, as_rates, change_scores
 from models.indicators import Kind, direction_of, kind_of
 
 # What counts as "now": half a minute, or this many samples where they come more slowly.
@@ -79,22 +79,70 @@ def levels(metrics: Metrics, keys: Collection[SeriesKey], span: Span) -> tuple[L
     wanted = [i for i, key in enumerate(metrics.keys) if key in keys]
     if not wanted:
         return ()
-    # A counter's level is its growth: judged as it stands, it would never be back.
-    before = int(np.searchsorted(metrics.timestamps, to_datetime64(span.onset)))
-    values = as_rates(np.ascontiguousarray(metrics.values[:, wanted].T), before).T
-    chosen = Metrics(metrics.timestamps, tuple(metrics.keys[i] for i in wanted), values)
-    scores = change_scores(chosen, Period(before=span.onset, onset=span.onset, end=span.as_of))
+    chosen = Metrics(metrics.timestamps, tuple(metrics.keys[i] for i in wanted), metrics.values[:, wanted])
+    counters = _counters(chosen, span)
+    steady = [i for i in range(len(wanted)) if i not in counters]
+    found = _compared(_only(chosen, steady), span)
+    for i in counters:
+        own = _without_gaps(_only(chosen, [i]))
+        is_filling = kind_of(own.keys[0].metric, own.keys[0].unit) in FILLS
+        found += _filled(own, span) if is_filling else _compared(_as_growth(own, span), span)
+    return tuple(sorted(found, key=lambda level: level.key))
+
+
+def _compared(metrics: Metrics, span: Span) -> list[Level]:
+    """Every series against its usual range, as the detectors draw it."""
+    if not metrics.keys:
+        return []
+    scores = change_scores(metrics, Period(before=span.onset, onset=span.onset, end=span.as_of))
     found = []
-    for i, key in enumerate(chosen.keys):
+    for i, key in enumerate(metrics.keys):
         usual = float(scores.base[i])
         if not np.isfinite(usual):
             continue
-        then = _median(_recent(chosen, i, span.applied, since=span.onset))
+        then = _median(_recent(metrics, i, span.applied, since=span.onset))
         towards = _harmful(key, usual, then)
         limit = usual + towards * HELD * float(scores.scale[i])
-        recent = _recent(chosen, i, span.as_of, since=span.applied)
+        recent = _recent(metrics, i, span.as_of, since=span.applied)
         found.append(Level(key, usual, limit, then, _median(recent), _is_within(recent, limit, towards)))
-    return tuple(found)
+    return found
+
+
+def _filled(metrics: Metrics, span: Span) -> list[Level]:
+    """What fills up and only ever rose before the trouble, as a counter does: judged by the most it ever was."""
+    past = metrics.values[metrics.timestamps < to_datetime64(span.onset), 0]
+    if not len(past):
+        return []
+    usual = float(np.median(past))
+    limit = float(past.max()) + LEVEL_SHARE * abs(usual)
+    then = _median(_recent(metrics, 0, span.applied, since=span.onset))
+    recent = _recent(metrics, 0, span.as_of, since=span.applied)
+    return [Level(metrics.keys[0], usual, limit, then, _median(recent), _is_within(recent, limit, 1.0))]
+
+
+def _counters(metrics: Metrics, span: Span) -> list[int]:
+    """The series that only ever rose before the trouble: as they stand, they would never be back."""
+    before = int(np.searchsorted(metrics.timestamps, to_datetime64(span.onset)))
+    values = np.ascontiguousarray(metrics.values.T)
+    rates = as_rates(values, before)
+    same = (rates == values) | (np.isnan(rates) & np.isnan(values))
+    return np.flatnonzero(~same.all(axis=1)).tolist()
+
+
+def _as_growth(metrics: Metrics, span: Span) -> Metrics:
+    before = int(np.searchsorted(metrics.timestamps, to_datetime64(span.onset)))
+    return replace(metrics, values=as_rates(np.ascontiguousarray(metrics.values.T), before).T)
+
+
+def _only(metrics: Metrics, columns: Sequence[int]) -> Metrics:
+    keys = tuple(metrics.keys[i] for i in columns)
+    return Metrics(metrics.timestamps, keys, metrics.values[:, list(columns)])
+
+
+def _without_gaps(metrics: Metrics) -> Metrics:
+    """A single series at its own samples: others on the same grid would leave none to grow from."""
+    known = np.isfinite(metrics.values[:, 0])
+    return replace(metrics, timestamps=metrics.timestamps[known], values=metrics.values[known])
 
 
 def newly_troubled(metrics: Metrics, span: Span, suffering: Collection[str]) -> tuple[Level, ...]:

@@ -101,3 +101,28 @@ def test_nothing_is_changed_and_twice_is_the_same() -> None:
     assert first == (levels(seen, set(seen.keys), SPAN), newly_troubled(seen, SPAN, ()))
     assert np.array_equal(before, seen.values)
     assert symptoms_of(seen, "stock") == (key("stock"),)
+
+
+def test_a_counter_is_judged_by_its_growth_and_what_fills_up_by_its_level() -> None:
+    count, memory = key("api", "http_server_errors_total", ""), key("api", "process_memory_resident_mb", "mb")
+    flat = metrics({key("api"): (100, 100, 100)})
+    steps = np.arange(len(flat.timestamps), dtype=float)
+    # One failure a sample as ever, forty in the trouble, one again; memory creeps up, runs away, and is freed.
+    trouble = (flat.timestamps >= np.datetime64("2026-03-02T03:20")) & (
+        flat.timestamps < np.datetime64("2026-03-02T03:25")
+    )
+    failures = np.cumsum(np.where(trouble, 40.0, 1.0) + np.tile([0.5, 0.0], len(steps))[: len(steps)])
+    held = 100 + 0.01 * steps + np.where(trouble, 300.0, 0.0)
+    seen = Metrics(flat.timestamps, (count, memory), np.stack([failures, held], axis=1))
+    assert {level.key: level.back for level in levels(seen, {count, memory}, SPAN)} == {count: True, memory: True}
+    leaking = Metrics(flat.timestamps, (memory,), (held + np.where(trouble | (steps > 290), 300.0, 0.0))[:, None])
+    assert [level.back for level in levels(leaking, {memory}, SPAN)] == [False]
+
+
+def test_gaps_left_by_others_on_the_same_grid_do_not_matter() -> None:
+    memory = key("api", "process_memory_resident_mb", "mb")
+    flat = metrics({key("api"): (100, 400, 100)}, step_s=2.0)
+    held = (100 + 0.01 * np.arange(len(flat.timestamps)))[:, None]
+    gaps = np.where(np.arange(len(flat.timestamps)) % 2, np.nan, 1.0)[:, None]
+    seen = Metrics(flat.timestamps, (*flat.keys, memory), np.hstack([flat.values / gaps, held * gaps]))
+    assert [level.back for level in levels(seen, set(seen.keys), SPAN)] == [True, True]
