@@ -21,6 +21,11 @@ from data.store import Store
 FIRED_AT = datetime(2026, 3, 2, 3, 14, tzinfo=UTC)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Game days come last: other tests beside them would be noise in what the shop is watched by (`make test`)."""
+    items.sort(key=lambda item: item.get_closest_marker("game_day") is not None)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see only the settings they make, whatever the developer has in the environment."""

@@ -20,6 +20,7 @@ GAME_DAYS = (("n-plus-one", "exception-on-branch"), ("missing-index", "flag-flip
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.game_day,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(sys.platform != "linux", reason="the lab runs on Linux only"),
     pytest.mark.skipif(not QAI.exists(), reason="the package is not installed (make test installs it)"),
