@@ -343,6 +343,22 @@ def test_a_merge_that_others_deploy_is_not_undone_for_want_of_recovery(case_of: 
     assert case.store.incident(case.incident_id).status is IncidentStatus.escalated
 
 
+def test_what_the_policy_lets_happen_is_done_without_a_person_and_told(case_of: Callable[..., Case]) -> None:
+    default = load_policy(DEFAULT_POLICY)
+    rules = tuple(
+        rule.model_copy(update={"outcome": Outcome.act}) if "merge" in rule.actions else rule for rule in default.rules
+    )
+    case = case_of(HELPS, default.model_copy(update={"rules": rules}))
+    assert case.store.incident(case.incident_id).status is IncidentStatus.approved
+    assert case.acting.act(case.incident_id)
+    case.acting.deploy(case.incident_id)
+    assert case.page == GOOD
+    assert "without asking" in case.said
+    applied = case.store.latest(case.incident_id, Applied)
+    assert applied is not None
+    assert applied.by == "merge-needs-a-person"
+
+
 @dataclass
 class Rollout:
     """A platform that tries a release on one replica; what the shop feels of that is ``on_part``."""
