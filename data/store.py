@@ -167,6 +167,17 @@ class Store:
             payloads = connection.scalars(_artifacts(incident_id, kind).order_by(t.artifacts.c.seq))
             return [kind.model_validate(payload) for payload in payloads]
 
+    def newest(self, kind: type[N], *, since: datetime | None = None) -> dict[str, N]:
+        """The newest artifact of a type of every incident that has one, by incident; of those opened ``since``."""
+        last = sa.select(sa.func.max(t.artifacts.c.seq)).where(t.artifacts.c.kind == kind.__name__)
+        if since is not None:
+            opened = sa.select(t.incidents.c.id).where(t.incidents.c.opened_at >= since)
+            last = last.where(t.artifacts.c.incident_id.in_(opened))
+        wanted = t.artifacts.c.seq.in_(last.group_by(t.artifacts.c.incident_id))
+        query = sa.select(t.artifacts.c.incident_id, t.artifacts.c.payload).where(wanted)
+        with reading(self.engine) as connection:
+            return {row.incident_id: kind.model_validate(row.payload) for row in connection.execute(query)}
+
     def having(
         self, *kinds: type[Noun], without: type[Noun] | None = None, since: datetime | None = None
     ) -> list[Incident]:

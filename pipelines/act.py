@@ -197,7 +197,7 @@ class Acting:
         return self._approve_by_rule(incident_id, self.rulings.decide(incident_id, ActionKind.merge))
 
     def _approve_by_rule(self, incident_id: str, decision: Decision) -> None:
-        """Let what the policy lets happen without a person go on; the next sweep begins the flow that acts on it."""
+        """Let what the policy lets happen without a person go on; the flow that acts on it begins next."""
         if decision.outcome is not Outcome.act:
             return
         if self.store.claim(incident_id, IncidentStatus.awaiting_approval, IncidentStatus.approved, decision):

@@ -136,6 +136,10 @@ class IncidentSteps:
         """Put the fix to a person; see :class:`pipelines.act.Acting` for this and every step that changes the world."""
         return self.acting.ask(incident_id)
 
+    def is_approved(self, incident_id: str) -> bool:
+        """Whether the policy let it happen without a person, or somebody was quick."""
+        return self._standing(incident_id) is IncidentStatus.approved
+
     def verdict(self, incident_id: str) -> IncidentStatus:
         """What was decided about the pull request; ``awaiting_approval`` means that nobody did, in time.
 

@@ -6,7 +6,8 @@ whether the trouble returned, and what somebody said afterwards. Nothing is coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,33 +55,64 @@ class KnownDeed:
 def known_deeds(store: Store, *, at: datetime, days: float) -> list[KnownDeed]:
     """Every deed that was known by ``at`` of incidents of the ``days`` before, oldest first."""
     since = at - timedelta(days=days) - SOON
-    incidents = [i for i in store.having(Feedback, Label, Applied, since=since) if i.opened_at <= at]
-    around = [i for i in store.having(Diagnosis, since=since) if i.opened_at <= at]
-    found = [known for i in incidents if (known := _known(store, i, around, at)) is not None]
-    return sorted((known for known in found if known.deed.at <= at), key=lambda known: known.deed.at)
+    incidents = [i for i in store.having(Diagnosis, Feedback, Label, Applied, since=since) if i.opened_at <= at]
+    told = _Told.of(store, since)
+    same: dict[tuple[str, str | None], list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        same[incident.service, incident.environment].append(incident)
+    found = [_known(told, i, same[i.service, i.environment], at) for i in incidents]
+    return sorted((k for k in found if k is not None and k.deed.at <= at), key=lambda known: known.deed.at)
 
 
-def _known(store: Store, incident: Incident, others: Iterable[Incident], at: datetime) -> KnownDeed | None:
-    proposal, diagnosis = store.latest(incident.id, Proposal), store.latest(incident.id, Diagnosis)
+@dataclass(frozen=True)
+class _Told:
+    """The newest of what is stored of each incident, read at once: there may be thousands."""
+
+    diagnoses: Mapping[str, Diagnosis]
+    proposals: Mapping[str, Proposal]
+    answers: Mapping[str, Feedback]
+    labels: Mapping[str, Label]
+    applied: Mapping[str, Applied]
+    recoveries: Mapping[str, Recovery]
+    taken_back: Mapping[str, TakenBack]
+    pull_requests: Mapping[str, PullRequest]
+
+    @classmethod
+    def of(cls, store: Store, since: datetime) -> _Told:
+        return cls(
+            diagnoses=store.newest(Diagnosis, since=since),
+            proposals=store.newest(Proposal, since=since),
+            answers=store.newest(Feedback, since=since),
+            labels=store.newest(Label, since=since),
+            applied=store.newest(Applied, since=since),
+            recoveries=store.newest(Recovery, since=since),
+            taken_back=store.newest(TakenBack, since=since),
+            pull_requests=store.newest(PullRequest, since=since),
+        )
+
+
+def _known(told: _Told, incident: Incident, others: Iterable[Incident], at: datetime) -> KnownDeed | None:
+    proposal, diagnosis = told.proposals.get(incident.id), told.diagnoses.get(incident.id)
     if proposal is None or diagnosis is None:
         return None
-    deed = _of_words(store, incident, diagnosis, proposal) or _of_what_was_done(store, incident, others, at)
-    if deed is None:
-        deed = _confirmed(store, incident, diagnosis)
+    deed = (
+        _of_words(told, incident, diagnosis, proposal)
+        or _of_what_was_done(told, incident, others, at)
+        or _confirmed(told, incident, diagnosis)
+    )
     if deed is None:
         return None
-    applied = store.latest(incident.id, Applied)
+    applied, kind = told.applied.get(incident.id), proposal.remedy.kind
     if applied is not None:
         return KnownDeed(ActionKind(applied.action), applied.service, deed)
-    kind = proposal.remedy.kind
-    by_merge = kind not in set(ActionKind) or store.latest(incident.id, PullRequest) is not None
+    by_merge = kind not in set(ActionKind) or incident.id in told.pull_requests
     action = ActionKind.merge if by_merge else ActionKind(kind)
     return KnownDeed(action, touched_service(incident, diagnosis, proposal), deed)
 
 
-def _of_words(store: Store, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> Deed | None:
+def _of_words(told: _Told, incident: Incident, diagnosis: Diagnosis, proposal: Proposal) -> Deed | None:
     """What a person held against it."""
-    label, answer = store.latest(incident.id, Label), store.latest(incident.id, Feedback)
+    label, answer = told.labels.get(incident.id), told.answers.get(incident.id)
     if label is not None and _leader(diagnosis) not in label.services:
         cause = "nothing was wrong" if label.nothing_wrong else f"the cause was {', '.join(label.services)}"
         return _bad(incident, label.at, f"was about the wrong cause ({cause}, says {label.by})")
@@ -90,23 +122,29 @@ def _of_words(store: Store, incident: Incident, diagnosis: Diagnosis, proposal: 
     return None
 
 
-def _of_what_was_done(store: Store, incident: Incident, others: Iterable[Incident], at: datetime) -> Deed | None:
+def _of_what_was_done(told: _Told, incident: Incident, others: Iterable[Incident], at: datetime) -> Deed | None:
     """What came of carrying it out; None where that was not done, or is not known yet."""
-    applied = store.latest(incident.id, Applied)
+    applied = told.applied.get(incident.id)
     if applied is None:
         return None
-    recovery, taken_back = store.latest(incident.id, Recovery), store.latest(incident.id, TakenBack)
+    recovery, taken_back = told.recoveries.get(incident.id), told.taken_back.get(incident.id)
     if taken_back is not None:
         return _bad(incident, taken_back.at, "was taken back")
     if recovery is not None and recovery.outcome.is_bad:
         return _bad(incident, recovery.at, f"did not help ({recovery.outcome.value.replace('_', ' ')})")
     if applied.is_canary:
         return None  # it is being tried on a part
+    return _of_recovering(incident, applied, recovery, others, at)
+
+
+def _of_recovering(
+    incident: Incident, applied: Applied, recovery: Recovery | None, others: Iterable[Incident], at: datetime
+) -> Deed | None:
     over = incident.resolved_at
     if incident.status is not IncidentStatus.resolved or over is None or over > at:
         late = applied.at + SOON
         return _bad(incident, late, "had not recovered a day later") if at > late else None
-    back = next((other for other in others if _is_return(incident, other, over)), None)
+    back = next((other for other in others if other.id != incident.id and over <= other.opened_at <= over + SOON), None)
     if back is not None:
         return _bad(incident, back.opened_at, f"came back as {back.id}")
     if recovery is not None and recovery.outcome is not RecoveryOutcome.recovered:
@@ -114,16 +152,11 @@ def _of_what_was_done(store: Store, incident: Incident, others: Iterable[Inciden
     return Deed(incident_id=incident.id, at=over, result=Result.recovered, why=f"recovered after {applied.summary}")
 
 
-def _confirmed(store: Store, incident: Incident, diagnosis: Diagnosis) -> Deed | None:
-    label = store.latest(incident.id, Label)
+def _confirmed(told: _Told, incident: Incident, diagnosis: Diagnosis) -> Deed | None:
+    label = told.labels.get(incident.id)
     if label is None or _leader(diagnosis) not in label.services:
         return None
     return Deed(incident_id=incident.id, at=label.at, result=Result.confirmed, why=f"was right, says {label.by}")
-
-
-def _is_return(incident: Incident, other: Incident, over: datetime) -> bool:
-    same = (other.service, other.environment) == (incident.service, incident.environment)
-    return same and other.id != incident.id and over <= other.opened_at <= over + SOON
 
 
 def _leader(diagnosis: Diagnosis) -> str | None:

@@ -115,6 +115,23 @@ def test_the_newest_artifact_is_in_force_and_none_is_lost(store: Store, alert: A
     assert store.latest(incident.id, Incident) is None
 
 
+def test_incidents_are_found_by_what_was_made_for_them(store: Store, alert: Alert) -> None:
+    def decision(by: str) -> Decision:
+        return Decision(outcome=Outcome.ask, action="merge", by=by, explanation="")
+
+    one, two, three = (open_incident(store, alert.model_copy(update={"id": f"a{n}"})).id for n in range(3))
+    for incident_id, by in ((one, "ann"), (two, "bob"), (one, "cid")):
+        store.put(incident_id, decision(by))
+    store.put(two, alert)
+    assert {i.id for i in store.having(Decision)} == {one, two}
+    assert [i.id for i in store.having(Decision, without=Alert)] == [one]
+    assert {i.id for i in store.having(Decision, Alert)} == {one, two}
+    assert {incident: found.by for incident, found in store.newest(Decision).items()} == {one: "cid", two: "bob"}
+    assert store.newest(Decision, since=now()) == {}
+    assert store.having(Decision, since=now()) == []
+    assert three not in store.newest(Alert)
+
+
 def test_events_are_read_in_order_from_any_point(store: Store, alert: Alert) -> None:
     incident = open_incident(store, alert)
     for n in range(3):

@@ -108,7 +108,6 @@ def test_what_was_earned_is_merged_without_asking_and_told(
             lambda: newest().status not in {IncidentStatus.open, IncidentStatus.investigating, IncidentStatus.resolved}
         )
         until(lambda: newest().status is not IncidentStatus.awaiting_approval)
-        nexus.services.responder.sweep()
         until(lambda: newest().status is not IncidentStatus.approved)
         incident = newest()
         told = [event.message for event in store.events(incident.id) if event.kind == "told"]

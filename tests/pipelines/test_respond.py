@@ -64,7 +64,16 @@ def test_an_alert_opens_joins_or_ends_an_incident(triage: Triage, log: list[str]
 
 
 def test_an_incident_is_carried_to_a_pull_request_and_no_further() -> None:
-    assert log_of(respond, propose=True, ask=True) == ["collect", "investigate", "propose", "ask"]
+    assert log_of(respond, propose=True, ask=True) == ["collect", "investigate", "propose", "ask", "is_approved"]
+
+
+def test_what_the_policy_approves_goes_on_at_once() -> None:
+    log = log_of(respond, propose=True, ask=True, is_approved=True)
+    assert log == ["collect", "investigate", "propose", "ask", "is_approved", "conclude INC-1"]
+
+
+def test_what_could_not_be_put_to_anybody_ends_there() -> None:
+    assert log_of(respond, propose=True, ask=False) == ["collect", "investigate", "propose", "ask"]
 
 
 def test_without_a_safe_proposal_nothing_is_written() -> None:
