@@ -147,7 +147,8 @@ def _undone(diff: list[str]) -> list[dict[str, str]]:
 def _edit(path: str, body: list[str]) -> list[dict[str, str]]:
     old = "\n".join(line[1:] for line in body if line[0] in " +")
     new = "\n".join(line[1:] for line in body if line[0] in " -")
-    if not path or old == new:
+    # What added a file is undone by deleting it, which is not a model's to propose.
+    if not path or not new or old == new:
         return []
     return [{"file_path": path, "old_content_snippet": old, "new_content_snippet": new, "action": "replace"}]
 

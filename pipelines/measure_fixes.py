@@ -157,7 +157,10 @@ def _undoes(proposal: Proposal, guilty: set[str], shop: Shop) -> bool:
 
 
 def _restores(proposal: Proposal, guilty: set[str], shop: Shop) -> bool:
-    """Whether the patch leaves the tree as reverting the guilty commit does, byte for byte."""
+    """Whether the patch leaves every file as reverting the guilty commit does, byte for byte.
+
+    A file that the commit added may stay, for a model may not delete any: with the others restored, nothing uses it.
+    """
     commits = [commit for commit in guilty if commit in shop.ids.values()]
     if len(commits) != 1:
         return False
@@ -168,10 +171,8 @@ def _restores(proposal: Proposal, guilty: set[str], shop: Shop) -> bool:
             return False
         touched = set(git(shop.path, "show", "--format=", "--name-only", commits[0]).split())
         patched = {path.relative_to(shop.path.resolve()).as_posix(): text for path, text in plan.files.items()}
-        return set(patched) == touched and all(
-            (reverted.directory / name).is_file() and (reverted.directory / name).read_text() == text
-            for name, text in patched.items()
-        )
+        kept = {name: reverted.directory / name for name in touched if (reverted.directory / name).is_file()}
+        return set(patched) == set(kept) and all(kept[name].read_text() == text for name, text in patched.items())
 
 
 def _renamed(diagnosis: Diagnosis, shop: Shop) -> Diagnosis:

@@ -141,7 +141,7 @@ def _changes(diagnosis: Diagnosis, changes: Sequence[Change]) -> Iterator[str]:
 def _files(files: Mapping[str, str]) -> Iterator[str]:
     for path, text in files.items():
         yield f"--- {path}"
-        yield from text.splitlines()
+        yield from (code_line(line, 2000) for line in text.splitlines())
 
 
 def _past(past: Past) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from data.domain import Evidence, EvidenceKind
 from remediation.llm.openai_api import OpenAIDrafter
+from remediation.llm.prompt import Facts, Past
 from remediation.llm.scripted import ScriptedDrafter
 from remediation.synthesize import Synthesizer
 
@@ -196,12 +197,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drafted(shop: Path, incident, diagnosis_for, change_of):
     culprit = "a" * 40
 
-    def make(reply: Any, evidence: tuple[Evidence, ...] = (), summary: str = "Fetch each item", with_repo: bool = True):
+    def make(
+        reply: Any,
+        evidence: tuple[Evidence, ...] = (),
+        summary: str = "Fetch each item",
+        with_repo: bool = True,
+        diff: str | None = None,
+        facts: Facts | None = None,
+    ):
         drafter = ScriptedDrafter([json.dumps(reply)])
-        changes = [change_of(culprit, files=["checkout/cart.py"], summary=summary)]
+        changes = [change_of(culprit, files=["checkout/cart.py"], summary=summary, diff=diff)]
         diagnosis = diagnosis_for(culprit, evidence=evidence)
         draft = Synthesizer((drafter,), tries=1)
-        return draft(incident, diagnosis, changes, repository=shop if with_repo else None)
+        return draft(incident, diagnosis, changes, repository=shop if with_repo else None, facts=facts)
 
     return make
 
@@ -256,9 +264,11 @@ def test_links_do_not_get_through(drafted, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ORDERS)
-def test_orders_in_the_telemetry_stay_inside_their_fence(drafted, text: str) -> None:
+def test_orders_in_what_others_wrote_stay_inside_their_fence(drafted, text: str) -> None:
     seen = Evidence(id="l1", kind=EvidenceKind.log, summary=text, source="bundle", service=text[:60], score=99.0)
-    proposal = drafted(answer({}), evidence=(seen,), summary=text[:200])
+    past = Past(id="INC-1", title=text, cause=text, fix=text)
+    facts = Facts(known_issues=(text,), history=(past,), runbooks=(f"a.md, A:\n{text}",))
+    proposal = drafted(answer({}), evidence=(seen,), summary=text[:200], diff=f"+{text}", facts=facts)
     user = proposal.drafting.user
     fence = user.split("<<<", 1)[1].split(" ", 1)[0]
     assert user.count(f"<<<{fence}") == user.count(f"{fence}>>>")
