@@ -92,7 +92,7 @@ class Rejection(BaseModel):
     comment: Comment = ""
 
 
-class _Route(APIRoute):
+class Route(APIRoute):
     """Answers a request that does not validate as every other error: ``{"detail": "..."}``."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -107,7 +107,7 @@ class _Route(APIRoute):
         return handled
 
 
-def _nosniff(response: Response) -> None:
+def nosniff(response: Response) -> None:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
 
@@ -124,7 +124,7 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": meaning[status]} for status in statuses}
 
 
-router = APIRouter(route_class=_Route, dependencies=[Depends(_nosniff)], tags=["incidents"])
+router = APIRouter(route_class=Route, dependencies=[Depends(nosniff)], tags=["incidents"])
 
 Reader = Annotated[Actor, Depends(actor)]
 Writer = Annotated[Actor, Depends(writer)]

@@ -13,18 +13,18 @@ from data.labels import Label
 from pipelines.feedback import label
 from pipelines.report_slices import DAYS, slice_report
 from serving import models_view
-from serving.api import Comment, Name, Problem, find
+from serving.api import Comment, Name, Problem, Route, find, nosniff
 from serving.auth import Actor, actor, writer
 from serving.models_view import ModelsOverview, overview
 from serving.services import Services
 
-router = APIRouter(tags=["learning"])
+router = APIRouter(route_class=Route, dependencies=[Depends(nosniff)], tags=["learning"])
 Reader = Annotated[Actor, Depends(actor)]
 Writer = Annotated[Actor, Depends(writer)]
 
 
 def _errors(**meanings: str) -> dict[int | str, dict[str, Any]]:
-    always = {"_401": "Not signed in"}
+    always = {"_401": "Not signed in", "_422": "A parameter or field is not valid"}
     return {int(status[1:]): {"model": Problem, "description": meaning}
             for status, meaning in {**always, **meanings}.items()}  # fmt: skip
 
@@ -95,7 +95,12 @@ def slices(
 
 @router.post(
     "/api/v1/incidents/{incident_id}/label",
-    responses=_errors(_400="The body is not JSON", _403="The request came from another site", _404="No such incident"),
+    responses=_errors(
+        _400="The body is not JSON",
+        _403="The request came from another site",
+        _404="No such incident",
+        _409="The label contradicts itself, or names what was not seen",
+    ),
 )
 def say(request: Request, who: Writer, incident_id: str, said: Said) -> Label:
     """Say afterwards what caused an incident; the newest label stands, and is learned from."""
@@ -108,7 +113,7 @@ def keep_label(services: Services, incident_id: str, by: str, said: Said) -> Lab
     """Keep what somebody says caused an incident.
 
     Raises:
-        HTTPException: 422 where it contradicts itself or names what was not seen.
+        HTTPException: 409 where it contradicts itself or names what was not seen.
     """
     try:
         made = Label(
@@ -122,9 +127,9 @@ def keep_label(services: Services, incident_id: str, by: str, said: Said) -> Lab
         )
         label(services.files, made, unseen=said.unseen)
     except ValidationError as error:
-        raise HTTPException(422, str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from error
+        raise HTTPException(409, str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from error
     except InputError as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(409, str(error)) from error
     return made
 
 
