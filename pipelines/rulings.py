@@ -58,18 +58,22 @@ class Rulings:
     policy: Policy
 
     def request(self, incident_id: str, action: ActionKind | str, paths: Sequence[str] | None = None) -> ActionRequest:
-        """What the policy is asked. ``paths`` None are those of the pull request, where there is one."""
+        """What the policy is asked. ``paths`` None are those of the pull request, where it is asked to be merged."""
         store = self.files.store
         incident, diagnosis = store.incident(incident_id), self.files.diagnosis(incident_id)
         kind = ActionKind(action)
         asked = execute.action_request(
             kind, incident, diagnosis, self.files.proposal(incident_id), recent_actions=self._recent(kind)
         )
-        touched = tuple(self._touched(incident_id) if paths is None else paths)
+        if paths is None:
+            # Deploying or taking back what was merged touches nothing that was not decided on then.
+            paths = self._touched(incident_id) if kind is ActionKind.merge else ()
         tiers, record = self.policy.tiers, TrackRecord()
         if tiers.can_be_earned:  # else reading every incident of the time would make no difference
             record = track_record(store, asked.action, asked.service, at=asked.at, days=tiers.days)
-        return reaching(asked.model_copy(update={"paths": touched, "record": record}), graph_of(store, incident_id))
+        return reaching(
+            asked.model_copy(update={"paths": tuple(paths), "record": record}), graph_of(store, incident_id)
+        )
 
     def decide(self, incident_id: str, action: ActionKind | str, paths: Sequence[str] | None = None) -> Decision:
         """Ask the policy, and keep what was asked and answered."""

@@ -26,9 +26,9 @@ class ActionKind(StrEnum):
     tune = "tune"
 
 
-# What windows, freezes and ceilings are about where they name no actions. A pull request changes nothing that runs,
-# and taking back what did harm should not have to wait.
-CHANGING = frozenset(ActionKind) - {ActionKind.open_pull_request, ActionKind.undo}
+# What windows, freezes and ceilings are about where they name no actions. A pull request changes nothing that runs, a
+# deploy brings out what was decided on when it was merged, and taking back what did harm should not have to wait.
+CHANGING = frozenset(ActionKind) - {ActionKind.open_pull_request, ActionKind.deploy, ActionKind.undo}
 
 
 class ActionRequest(Noun):

@@ -75,7 +75,9 @@ def _calendar(policy: Policy, request: ActionRequest) -> Iterator[Limit]:
     for freeze in policy.freezes:
         if freeze.holds(request):
             because = f"freeze {freeze.name!r} lasts until {freeze.last:%Y-%m-%d %H:%M} UTC ({freeze.reason})"
-            yield Limit(f"freeze {freeze.name}", freeze.during, because, "wait until then, or end the freeze in the policy")
+            yield Limit(
+                f"freeze {freeze.name}", freeze.during, because, "wait until then, or end the freeze in the policy"
+            )
     for window in policy.windows:
         if window.covers(request) and not window.is_open(request.at):
             opens = f"{window.next_opening(request.at):%a %Y-%m-%d %H:%M} {window.zone}"

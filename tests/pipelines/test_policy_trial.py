@@ -44,6 +44,8 @@ def test_files_that_were_planned_count_when_merging(past: Any, rulings: Rulings)
     past.proposed("INC-1", by_hand=False)
     rulings.decide("INC-1", ActionKind.open_pull_request, ("Jenkinsfile",))
     assert rulings.request("INC-1", ActionKind.merge).paths == (".env", "Jenkinsfile", "cart/app.py")
+    for tail in (ActionKind.deploy, ActionKind.undo):
+        assert rulings.request("INC-1", tail).paths == (), "what was merged is not held up half done"
 
 
 def test_what_rules_did_counts_against_the_budget_and_what_people_approved_does_not(

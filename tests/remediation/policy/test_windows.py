@@ -25,7 +25,7 @@ def request(action: str = "merge", **fields: object) -> ActionRequest:
 
 
 def policy(**parts: object) -> Policy:
-    kinds = ("merge", "open_pull_request", "undo")
+    kinds = ("merge", "open_pull_request", "undo", "deploy")
     return Policy(version=1, rules=(Rule(name="r", actions=kinds, outcome="act"),), **parts)
 
 
@@ -117,6 +117,8 @@ def test_outside_of_them_the_answer_is_stricter(
     [
         ("open_pull_request", {}, False),
         ("undo", {}, False),
+        ("deploy", {}, False),
+        ("deploy", {"actions": ["deploy"]}, True),
         ("open_pull_request", {"actions": ["open_pull_request"]}, True),
         ("merge", {"services": ["pay*"]}, False),
         ("merge", {"severities": ["low"]}, False),
