@@ -9,7 +9,7 @@ from data.incidents import shipped_incident
 from data.sources.bundle import read_alert, read_telemetry, write_bundle
 from data.telemetry import Telemetry
 from pipelines.investigate import investigate
-from pipelines.scoring.incident import causes_of, changes_of, impact_of
+from pipelines.scoring.incident import IncidentRequest, causes_of, changes_of, impact_reply
 from pipelines.scoring.telemetry import TelemetryMessage, read_message, write_message
 
 
@@ -47,7 +47,9 @@ def test_nothing_seen_is_nothing_seen() -> None:
 def test_parts_cite_only_their_own_evidence() -> None:
     alert, telemetry = read_alert(shipped_incident()), read_telemetry(shipped_incident())
     diagnosis = investigate(alert, telemetry)
-    causes, changes, impact = (part(diagnosis, "v0-x") for part in (causes_of, changes_of, impact_of))
+    causes, changes = (part(diagnosis, "v0-x") for part in (causes_of, changes_of))
+    request = IncidentRequest.model_validate({"alert": alert, "telemetry": write_message(telemetry)})
+    impact = impact_reply(request, telemetry, diagnosis, "v0-x", objective=0.999)
     assert {item.id for item in causes.evidence} == {i for c in diagnosis.candidates for i in c.evidence}
     assert {item.id for item in changes.evidence} >= {i for c in diagnosis.changes for i in c.evidence}
     assert impact.blast_radius == diagnosis.blast_radius

@@ -16,7 +16,7 @@ import pytest
 
 from data.incidents import shipped_incident
 from data.sources.bundle import read_alert, read_telemetry
-from pipelines.investigate import investigate
+from pipelines.champion import champion_below
 from pipelines.scoring.telemetry import write_message
 from serving.scoring.process import scoring_process
 
@@ -85,4 +85,5 @@ def test_it_answers_where_this_project_is_not_installed(
         headers = {"Authorization": f"Bearer {'t' * 20}"}
         answer = httpx.post(f"{url}/diagnose", json=question, headers=headers, timeout=120.0)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["diagnosis"] == investigate(alert, telemetry).model_dump(mode="json")
+    here = champion_below(tmp_path / "nothing").investigate(alert, telemetry)
+    assert answer.json()["diagnosis"] == here.model_dump(mode="json")
