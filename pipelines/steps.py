@@ -28,6 +28,7 @@ from pipelines.investigate import investigate
 from pipelines.precedents import facts_about
 from pipelines.sites import Sites
 from pipelines.triage import Triage, triage
+from pipelines.undo import Undoing
 from remediation import execute
 from remediation.policy import Policy
 from remediation.synthesize import Synthesizer
@@ -55,6 +56,10 @@ class IncidentSteps:
     @property
     def acting(self) -> Acting:
         return Acting(self.settings, self.files, self.sites, self.policy)
+
+    @property
+    def undoing(self) -> Undoing:
+        return Undoing(self.settings, self.files, self.sites, self.policy)
 
     def triage(self, key: str) -> Triage:
         return triage(self.store, key, self.files.known_graph())
@@ -158,7 +163,7 @@ class IncidentSteps:
         self.acting.withdraw(incident_id, because)
 
     def take_back(self, incident_id: str) -> None:
-        self.acting.take_back(incident_id)
+        self.undoing.take_back(incident_id)
 
     def give_up(self, incident_id: str, because: str) -> None:
         """Hand an incident whose flow failed to a person."""

@@ -22,12 +22,12 @@ from data.domain import Decision, Feedback, IncidentStatus, Outcome, RejectReaso
 from data.errors import ConfigError
 from data.settings import Settings
 from data.store import Store
-from pipelines.act import HALTED
 from pipelines.answers import Answers
 from pipelines.recovery import RecoveryWatch
 from pipelines.respond import conclude, respond, take_back, take_in
 from pipelines.schedule import Job
 from pipelines.steps import IncidentSteps
+from pipelines.undo import HALTED
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -103,7 +103,7 @@ class Worker:
     def recoveries(self) -> RecoveryWatch:
         """Looks whether what was done helped."""
         return RecoveryWatch(
-            self._settings, self._steps.files, self._steps.sites, self.begin_take_back, self._steps.acting.go_on
+            self._settings, self._steps.files, self._steps.sites, self.begin_take_back, self._steps.undoing.go_on
         )
 
     def handle(self, key: str) -> None:
@@ -145,8 +145,7 @@ class Worker:
 
     def begin_take_back(self, incident_id: str) -> None:
         """Start :func:`take_back` for an incident: once, and once more after each time an emergency stop halted it."""
-        acting = self._steps.acting
-        if acting.is_stopped(incident_id):
+        if self._steps.undoing.is_stopped(incident_id):
             return
         halted = sum(event.kind == HALTED for event in self._store.events(incident_id))
         with SetWorkflowID(f"{incident_id}:take_back:{halted}"):

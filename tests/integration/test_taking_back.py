@@ -47,10 +47,11 @@ from data.sources import Request
 from data.store import Store, alert_key
 from data.telemetry import Metrics, SeriesKey, Telemetry
 from data.topology import ServiceGraph
-from pipelines.act import HALTED, Acting
+from pipelines.act import Acting
 from pipelines.casefile import CaseFiles
 from pipelines.recovery import RecoveryWatch
 from pipelines.sites import Site, Sites
+from pipelines.undo import HALTED, Undoing
 from remediation.execute import propose_fix
 from remediation.forge import LocalForge
 from remediation.policy import DEFAULT_POLICY, Policy, load_policy
@@ -108,12 +109,18 @@ def git(repository: Path, *args: str) -> str:
     return done.stdout.strip()
 
 
+def yes(incident_id: str) -> Feedback:
+    """What a person who approves leaves behind."""
+    return Feedback(incident_id=incident_id, proposal_id="p", verdict=Verdict.approved, by="grace")
+
+
 @dataclass
 class Case:
     """An incident whose fix waits for approval, and what carries it out and looks at it."""
 
     incident_id: str
     acting: Acting
+    undoing: Undoing
     watch: RecoveryWatch
     shop: Shop
     store: Store
@@ -122,8 +129,7 @@ class Case:
         """As a person does, and the flow that follows."""
         decision = Decision(outcome=Outcome.act, action="merge", by="grace", explanation="yes")
         waits, approved = IncidentStatus.awaiting_approval, IncidentStatus.approved
-        answer = Feedback(incident_id=self.incident_id, proposal_id="p", verdict=Verdict.approved, by="grace")
-        assert self.store.claim(self.incident_id, waits, approved, decision, answer)
+        assert self.store.claim(self.incident_id, waits, approved, decision, yes(self.incident_id))
         assert self.acting.act(self.incident_id)
         self.acting.deploy(self.incident_id)
 
@@ -156,6 +162,7 @@ def case_of(tmp_path: Path, store: Store) -> Callable[..., Case]:
         files = CaseFiles(store, tmp_path / "snapshots")
         sites = Sites(Site(), {"lab": Site([shop], LocalForge(repository), "main", None, shop)})
         acting = Acting(settings, files, sites, policy or load_policy(DEFAULT_POLICY))
+        undoing = Undoing(settings, files, sites, acting.policy)
         incident = opened(store, broke)
         diagnosis = diagnosis_of(culprit, broke)
         change = Change(id=culprit, kind=ChangeKind.commit, timestamp=broke, service="checkout", summary="Fetch each")
@@ -167,8 +174,8 @@ def case_of(tmp_path: Path, store: Store) -> Callable[..., Case]:
         ):
             store.put(incident.id, artifact)
         assert acting.ask(incident.id), "the fix waits for approval"
-        watch = RecoveryWatch(settings, files, sites, acting.take_back, acting.go_on)
-        return Case(incident.id, acting, watch, shop, store)
+        watch = RecoveryWatch(settings, files, sites, undoing.take_back, undoing.go_on)
+        return Case(incident.id, acting, undoing, watch, shop, store)
 
     return make
 
@@ -235,7 +242,7 @@ def test_a_fix_that_does_harm_is_taken_back_and_a_person_is_told(case_of: Callab
     message = git(case.shop.repository, "log", "-1", "--format=%B", "main")
     assert "Approved-by: undo-what-did-not-help" in message
     assert [e.action for e in audit.entries(case.store.engine)][-2:] == ["undo", "deploy"]
-    case.acting.take_back(case.incident_id)
+    case.undoing.take_back(case.incident_id)
     assert len(case.shop.deployed) == 2, "done once, however often it is asked"
 
 
@@ -266,7 +273,7 @@ def test_what_could_not_be_deployed_is_not_left_merged(case_of: Callable[..., Ca
     assert failed is not None
     assert failed.outcome is RecoveryOutcome.failed
     case.shop.refuses = False
-    case.acting.take_back(case.incident_id)
+    case.undoing.take_back(case.incident_id)
     assert case.page == BAD
     assert "did not start" in case.said
 
@@ -278,10 +285,10 @@ def test_an_emergency_stop_halts_the_undoing_until_it_is_lifted(case_of: Callabl
     brake.stop("ann", "drill")
     assert case.look(seconds=100) == [RecoveryOutcome.worse]
     assert case.page == GOOD
-    assert case.acting.is_stopped(case.incident_id)
+    assert case.undoing.is_stopped(case.incident_id)
     assert HALTED in [event.kind for event in case.store.events(case.incident_id)]
     brake.resume("ann")
-    case.acting.take_back(case.incident_id)
+    case.undoing.take_back(case.incident_id)
     assert case.page == BAD
 
 
@@ -333,7 +340,8 @@ def test_a_merge_that_others_deploy_is_not_undone_for_want_of_recovery(case_of: 
     case = case_of(IS_NO_USE)
     sites = Sites(Site(), {"lab": Site([case.shop], LocalForge(case.shop.repository), "main")})
     case.acting = Acting(case.acting.settings, case.acting.files, sites, case.acting.policy)
-    case.watch = RecoveryWatch(case.watch.settings, case.watch.files, sites, case.acting.take_back, case.acting.go_on)
+    case.undoing = Undoing(case.acting.settings, case.acting.files, sites, case.acting.policy)
+    case.watch = RecoveryWatch(case.watch.settings, case.watch.files, sites, case.undoing.take_back, case.undoing.go_on)
     case.approve()
     applied = case.store.latest(case.incident_id, Applied)
     assert applied is not None
@@ -397,8 +405,9 @@ def rollout_of(case_of: Callable[..., Case]) -> Callable[..., tuple[Case, Rollou
         platform = Rollout(case.shop, on_part)
         sites = Sites(Site(), {"lab": Site([case.shop], None, "main", platform)})
         case.acting = Acting(case.acting.settings, case.acting.files, sites, case.acting.policy)
+        case.undoing = Undoing(case.acting.settings, case.acting.files, sites, case.acting.policy)
         case.watch = RecoveryWatch(
-            case.watch.settings, case.watch.files, sites, case.acting.take_back, case.acting.go_on
+            case.watch.settings, case.watch.files, sites, case.undoing.take_back, case.undoing.go_on
         )
         operation = platform.plan(RollbackDeploy(change_id="d"))
         platform.apply(operation)
@@ -407,6 +416,7 @@ def rollout_of(case_of: Callable[..., Case]) -> Callable[..., tuple[Case, Rollou
             operation=operation,
         )  # fmt: skip
         case.store.put(case.incident_id, applied)
+        case.store.put(case.incident_id, yes(case.incident_id))
         return case, platform
 
     return make
