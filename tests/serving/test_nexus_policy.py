@@ -95,6 +95,10 @@ def test_one_service_is_stopped_from_its_incident_and_lifted_again(
     text = signed_in.get(page).text
     assert f"<strong>{service} is stopped</strong>" in text
     assert 'class="pause"' not in text
+    assert "Stop everything</button>" in text, "the rest can still be stopped"
+    brake.stop("ann")
+    assert "Stop everything</button>" not in signed_in.get(page).text
+    brake.resume("ann")
     assert signed_in.post("/nexus/resume", data={"csrf": fields["csrf"], "service": service}).status_code == 303
     brake.check(service)
 
