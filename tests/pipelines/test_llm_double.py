@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -34,10 +33,11 @@ from remediation.synthesize import Synthesizer
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def lab(tmp_path: Path):
-    """The shop with one guilty commit on top, and what would have been recorded of it."""
-    path = tmp_path / "recorded"
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory):
+    """The shop with one guilty commit on top, and what would have been recorded of it. Nothing here changes it."""
+    folder = tmp_path_factory.mktemp("lab")
+    path = folder / "recorded"
     known = build_repository(path, AT, HISTORY)
     target = path / "payment" / "config.toml"
     target.write_text(target.read_text().replace("gateway_timeout_s = 3.0", "gateway_timeout_s = 0.03"))
@@ -52,7 +52,7 @@ def lab(tmp_path: Path):
         ),
         Change(id="deploy-payment-2", kind=ChangeKind.deploy, timestamp=AT, service="payment", commit=head),
     ]  # fmt: skip
-    return rebuild(tmp_path / "rebuilt", changes), changes
+    return rebuild(folder / "rebuilt", changes), changes
 
 
 def diagnosis(*changes: tuple[str, float], no_change: float = 0.1) -> Diagnosis:
@@ -86,16 +86,24 @@ def test_a_recorded_shop_is_built_again(lab) -> None:
     assert shop.renamed(changes[2]).commit == shop.ids[changes[1].id]
 
 
-@pytest.mark.parametrize("blamed", ["commit", "deploy"])
-def test_the_likeliest_change_is_put_back_line_by_line(lab, blamed: str) -> None:
+def test_the_likeliest_change_is_put_back_line_by_line(lab) -> None:
     shop, changes = lab
     guilty = shop.ids[changes[1].id]
-    draft = drafted("revert", shop, changes, diagnosis((guilty if blamed == "commit" else "deploy-payment-2", 0.9)))
+    draft = drafted("revert", shop, changes, diagnosis((guilty, 0.9)))
     assert isinstance(draft.proposal.remedy, ApplyPatch)
     verdict = _judged(draft, {guilty}, ["payment"], shop)
     assert (verdict["verdict"], verdict["by"], verdict["required_pass"]) == ("right", "openai", True)
     other = shop.ids[changes[0].id]
     assert _judged(draft, {other}, ["payment"], shop)["verdict"] == "wrong", "it restores something else"
+
+
+def test_of_a_deploy_the_commit_that_it_carried_is_put_back(lab) -> None:
+    shop, changes = lab
+    prompt = _prompt(diagnosis(("deploy-payment-2", 0.9)), [shop.renamed(change) for change in changes])
+    (edit,) = llm_double.reverting(prompt)["proposed_solution"]["code_changes"]
+    assert edit["file_path"] == "payment/config.toml"
+    assert "gateway_timeout_s = 0.03" in edit["old_content_snippet"]
+    assert "gateway_timeout_s = 3.0" in edit["new_content_snippet"]
 
 
 def test_the_double_edits_nothing_where_no_change_is_likelier(lab) -> None:

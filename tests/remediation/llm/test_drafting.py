@@ -12,6 +12,7 @@ from data.domain import Evidence, EvidenceKind
 from data.errors import ProposalError
 from data.proposal import ApplyPatch, RevertCommit
 from remediation.actions.patch import PatchAction
+from remediation.checks.sandbox import unavailable
 from remediation.forge import LocalForge
 from remediation.llm.gemini import GeminiDrafter
 from remediation.llm.openai_api import OpenAIDrafter
@@ -162,3 +163,63 @@ def test_what_is_sent_is_redacted_fenced_and_kept(ask) -> None:
     assert "<EMAIL_1>" in sent
     assert "<<<DATA-" in proposal.drafting.user
     assert "PAGE = 1" in proposal.drafting.user
+
+
+WEAK = "import hashlib\n\nPAGE = 20\nKEY = hashlib.md5(b'')"
+
+
+def test_a_finding_goes_back_once_and_then_to_a_person(ask) -> None:
+    weak = draft(
+        code_changes=[
+            {
+                "file_path": "checkout/cart.py",
+                "old_content_snippet": "PAGE = 1",
+                "new_content_snippet": WEAK,
+                "action": "replace",
+            }
+        ]
+    )
+    proposal, checks, requests = ask(weak)
+    assert proposal.synthesizer == "openai"
+    assert len(requests) == 2
+    assert "bandit" in proposal.drafting.rejected[0].reason
+    assert "bandit" in json.dumps(requests[1])
+    assert not {check.name: check.passed for check in checks}["bandit"]
+
+
+@pytest.mark.skipif(unavailable() is not None, reason=f"no sandbox here: {unavailable()}")
+def test_a_patch_that_breaks_the_repositorys_tests_is_not_proposed(ask, repo) -> None:
+    repo.commit_files(
+        "Test the page size",
+        {
+            "pytest.ini": "[pytest]\naddopts = --disable-plugin-autoload\n",
+            "tests/test_page.py": "from checkout.cart import PAGE\n\n\ndef test_page():\n    assert PAGE < 20\n",
+        },
+    )
+    proposal, _, requests = ask(draft())
+    assert proposal.synthesizer == "offline"
+    assert len(requests) == 2
+    assert "tests:" in proposal.drafting.rejected[0].reason
+
+
+@pytest.mark.skipif(unavailable() is not None, reason=f"no sandbox here: {unavailable()}")
+def test_a_draft_may_bring_a_test_that_shows_what_it_mends(ask, repo) -> None:
+    repo.commit_files(
+        "Test the total",
+        {
+            "pytest.ini": "[pytest]\naddopts = --disable-plugin-autoload\n",
+            "tests/test_total.py": "from checkout.cart import total\n\n\ndef test_it():\n    assert total([1]) == 1\n",
+        },
+    )
+    test = "from checkout.cart import PAGE\n\n\ndef test_page():\n    assert PAGE > 1\n"
+    proposal, checks, _ = ask(draft(regression_test={"file_path": "tests/test_page.py", "content": test}))
+    assert proposal.synthesizer == "openai"
+    assert [change.file_path for change in proposal.proposed_solution.code_changes][1] == "tests/test_page.py"
+    shown = {check.name: check for check in checks}["regression_test"]
+    assert shown.passed, shown
+
+
+@pytest.mark.parametrize("path", ["checkout/evil.py", ".github/workflows/test_x.py", "elsewhere/tests/test_x.py"])
+def test_a_regression_test_lies_where_tests_are(ask, path: str) -> None:
+    proposal, _, _ = ask(draft(regression_test={"file_path": path, "content": "def test_x():\n    assert 1\n"}))
+    assert proposal.synthesizer == "offline"

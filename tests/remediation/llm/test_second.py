@@ -10,6 +10,7 @@ import pytest
 from remediation.actions.patch import PatchAction
 from remediation.forge import LocalForge
 from remediation.llm.scripted import ScriptedDrafter
+from remediation.llm.second import second_opinion_check
 from remediation.synthesize import Synthesizer
 
 
@@ -65,14 +66,19 @@ def test_another_model_that_changes_the_same_bears_it_out(ask) -> None:
         (answer("nowhere", "x"), "no other model"),
     ],
 )
-def test_one_that_does_not_agree_puts_it_to_a_person(ask, repo, incident, diagnosis_for, second, reason) -> None:
+def test_one_that_does_not_agree_puts_it_to_a_person(ask, second, reason) -> None:
     proposal, _ = ask(GOOD, second, no_change=0.3)
     assert proposal.synthesizer == "model0"
     assert not proposal.drafting.second_opinion.agrees
-    plan = PatchAction(LocalForge(repo.path), "main").plan(incident, diagnosis_for("a" * 40), proposal)
-    badge = next(check for check in plan.checks if check.name == "second_opinion")
+    (badge,) = second_opinion_check(proposal)
     assert not badge.passed
     assert reason in badge.detail
+
+
+def test_the_badge_stands_beside_the_others_of_a_plan(ask, repo, incident, diagnosis_for) -> None:
+    proposal, _ = ask(GOOD, "", no_change=0.3)
+    plan = PatchAction(LocalForge(repo.path), "main").plan(incident, diagnosis_for("a" * 40), proposal)
+    assert [check.passed for check in plan.checks if check.name == "second_opinion"] == [False]
 
 
 def test_a_patch_that_leaves_alone_what_the_blamed_change_touched_is_in_doubt(ask) -> None:
