@@ -125,12 +125,14 @@ class Case:
     shop: Shop
     store: Store
 
-    def approve(self) -> None:
+    def approve(self, stop_before_deploy: bool = False) -> None:
         """As a person does, and the flow that follows."""
         decision = Decision(outcome=Outcome.act, action="merge", by="grace", explanation="yes")
         waits, approved = IncidentStatus.awaiting_approval, IncidentStatus.approved
         assert self.store.claim(self.incident_id, waits, approved, decision, yes(self.incident_id))
         assert self.acting.act(self.incident_id)
+        if stop_before_deploy:
+            self.acting.brake.stop("ann", "drill")
         self.acting.deploy(self.incident_id)
 
     def look(self, **after: float) -> list[RecoveryOutcome]:
@@ -290,6 +292,14 @@ def test_an_emergency_stop_halts_the_undoing_until_it_is_lifted(case_of: Callabl
     brake.resume("ann")
     case.undoing.take_back(case.incident_id)
     assert case.page == BAD
+
+
+def test_a_stop_between_merge_and_deploy_leaves_the_deploy_to_a_person(case_of: Callable[..., Case]) -> None:
+    case = case_of(HELPS)
+    case.approve(stop_before_deploy=True)
+    assert (case.page, case.shop.deployed) == (GOOD, [])
+    assert case.store.latest(case.incident_id, TakingBack) is None, "nobody said that the fix is bad"
+    assert "yours to deploy" in case.said
 
 
 def test_without_a_rule_for_it_nothing_is_undone_and_a_person_is_told(case_of: Callable[..., Case]) -> None:
