@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from data.datasets.growth import STEP_S, growing
 from data.datasets.series import load
 from data.errors import InputError
 from data.telemetry import Floats
+from models.catalog import FORECASTERS, forecaster
 from models.forecast import MOST_ORIGINS, SHIPPED, Elsewhere, knows_better
 from models.forecast.backtest import ALARM, backtest
-from models.forecast.baselines import exponential_smoothing, predict_linear, seasonal_frequency
 from models.forecast.features import features
 from models.forecast.leadtime import lead_time
 from models.forecast.model import BreachModel, fit
@@ -45,11 +45,7 @@ FOLDS = 5
 DAY_S = 86_400.0
 _HOURLY_S = 1800.0
 
-BASELINES: Mapping[str, Callable[[Past, Origins], Floats]] = {
-    "predict_linear": predict_linear,
-    "seasonal frequency": seasonal_frequency,
-    "ETS": exponential_smoothing,
-}
+BASELINES = {name: forecaster(name) for name in FORECASTERS if name != "learned"}
 # The plain logistic regression that is compared with: distance, its trend, and two frequencies.
 PLAIN = (0, 1, 5, 11)
 

@@ -39,7 +39,7 @@ def measure(alert: Alert, telemetry: Telemetry, diagnosis: Diagnosis) -> Measure
         failing=failing_share(alert.service, seen.metrics, since),
         users=users_on(reached, seen.metrics),
         slower=slowdown(alert.service, seen.metrics, since),
-        doors=len(met) / len(doors) if doors else None,
+        doors=(len(met), len(doors)) if doors else None,
         door_failing=_worst(failing_share, met, seen.metrics, since),
         door_slower=_worst(slowdown, met, seen.metrics, since),
     )

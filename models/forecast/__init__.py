@@ -20,10 +20,10 @@ from models.forecast.features import features
 from models.forecast.leadtime import LeadTime, lead_time
 from models.forecast.model import BreachModel, Elsewhere
 from models.forecast.past import Past
-from models.forecast.question import Question, origins_of
+from models.forecast.question import Origins, Question, origins_of
 from models.kept import load_kept
 
-__all__ = ["BackTest", "Elsewhere", "LeadTime", "Prediction", "Question", "forecast", "load", "shipped"]
+__all__ = ["BackTest", "Elsewhere", "LeadTime", "Prediction", "Question", "forecast", "learned", "load", "shipped"]
 
 SHIPPED = Path(__file__).with_name("breach.json")
 LEARNED, OWN_FREQUENCY = "learned model", "frequency at this time of day"
@@ -78,6 +78,11 @@ def forecast(values: Floats, question: Question, *, model: BreachModel | None = 
     terms = {name: round(value, 3) for name, value in model.terms(row[0]).items()}
     probability, history = float(model.probabilities(row)[0]), backtest(past, tried, said)
     return Prediction(probability, False, lead, history, terms, LEARNED, model.elsewhere)
+
+
+def learned(past: Past, origins: Origins) -> Floats:
+    """What the shipped model says, for each origin."""
+    return shipped().probabilities(features(past, origins))
 
 
 def knows_better(own: Floats, said: Floats, true: Any) -> bool:
