@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,9 +27,17 @@ from data.domain import (
 )
 from data.excerpt import ChangeExcerpt
 from data.labels import Label
+from data.proposal import Proposal
+from data.settings import Settings
 from data.store import Store
+from pipelines.casefile import CaseFiles
 from pipelines.precedents import LIKE_FROM, facts_about, precedents
+from pipelines.sites import Site, Sites
+from pipelines.steps import IncidentSteps
+from remediation.llm.scripted import ScriptedDrafter
 from remediation.offline import draft
+from remediation.policy import load_policy
+from remediation.synthesize import Synthesizer
 
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 COMMIT = "a" * 40
@@ -172,3 +181,25 @@ def test_open_incidents_and_runbooks_are_told_too(store: Store, opened, tmp_path
     assert "INC-2 about gateway is open" in facts.known_issues[0]
     assert "Look at the page size." in facts.runbooks[0]
     assert "could not be read" in facts_about(store, now, diagnosis(), tmp_path / "gone").runbooks[0]
+
+
+def test_in_the_flow_a_model_is_told_and_what_it_saw_is_kept(store: Store, opened, tmp_path: Path) -> None:
+    past, now = opened(1), opened(2, days=0, minutes=None)
+    for incident in (past, now):
+        store.put(incident.id, ChangeExcerpt(changes=(CHANGE,)))
+    answer = {
+        "root_cause_analysis": {"summary": "It is as in INC-1 [m1]."},
+        "proposed_solution": {"type": "rollback", "summary": "Undo it"},
+    }
+    steps = IncidentSteps(
+        Settings(_env_file=None, state_dir=tmp_path),  # type: ignore[call-arg]
+        CaseFiles(store, tmp_path / "snapshots"),
+        Sites(Site(sources=())),
+        load_policy(),
+        Synthesizer((ScriptedDrafter([json.dumps(answer)]),)),
+    )
+    assert steps.propose(now.id)
+    kept = store.latest(now.id, Proposal)
+    assert kept is not None
+    assert "INC-1 checkout is slow: cause checkout" in kept.drafting.user
+    assert "scripted adds: It is as in INC-1 [m1]." in kept.root_cause_analysis.details
