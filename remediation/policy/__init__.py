@@ -9,9 +9,9 @@
 * :mod:`.doubts` says what in a file is probably not meant.
 """
 
-from remediation.policy.decide import approvals_needed, decide, matching_rule, standing_of
+from remediation.policy.decide import approvals_needed, decide, matching_rule
 from remediation.policy.doubts import doubts, silent
-from remediation.policy.kinds import CHANGING, ActionKind, ActionRequest
+from remediation.policy.kinds import ActionKind, ActionRequest
 from remediation.policy.loading import DEFAULT_POLICY, load_policy, load_policy_or_refuse
 from remediation.policy.parts import strictness
 from remediation.policy.reach import reaching
@@ -21,7 +21,6 @@ from remediation.policy.tiers import Standing, Tier, Tiers, standing
 from remediation.policy.windows import Freeze, Window
 
 __all__ = [
-    "CHANGING",
     "DEFAULT_POLICY",
     "ActionKind",
     "ActionRequest",
@@ -47,6 +46,5 @@ __all__ = [
     "reaching",
     "silent",
     "standing",
-    "standing_of",
     "strictness",
 ]

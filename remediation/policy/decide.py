@@ -19,7 +19,7 @@ def decide(policy: Policy, request: ActionRequest) -> Decision:
     rule = matching_rule(policy, request)
     if rule is None:
         return _decision(Outcome.refuse, request, "no rule", policy.problem or _why_none(policy, request))
-    stands = standing_of(policy, rule, request)
+    stands = standing(policy.tiers, request.record, request.at, rule.ceiling)
     outcome, said = _by_rule(policy, rule, request, stands)
     # A budget is for what nobody is asked about.
     found = [x for x in limits(policy, request, stands) if x.name != "budget" or outcome is Outcome.act]
@@ -37,11 +37,6 @@ def matching_rule(policy: Policy, request: ActionRequest) -> Rule | None:
     if policy.problem is not None:
         return None
     return next((rule for rule in policy.rules if not rule.obstacles(request)), None)
-
-
-def standing_of(policy: Policy, rule: Rule, request: ActionRequest) -> Standing:
-    """The tier of this kind of action on this service, under ``rule``."""
-    return standing(policy.tiers, request.record, request.at, rule.ceiling)
 
 
 def approvals_needed(policy: Policy, rule: Rule, request: ActionRequest) -> int:
