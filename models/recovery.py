@@ -180,11 +180,12 @@ def _was_out(level: Level) -> bool:
 
 
 def _lasts(metrics: Metrics, level: Level, span: Span) -> bool:
+    """Whether nearly every sample of the last moments, and of those before them, lies outside: harm has to be plain."""
     column = metrics.keys.index(level.key)
-    earlier = span.as_of - _window(metrics, column)
-    recent = _recent(metrics, column, earlier, since=span.applied)
     towards = 1.0 if level.limit >= level.usual else -1.0
-    return _is_within(recent, level.limit, towards) is False
+    ends = (span.as_of, span.as_of - _window(metrics, column))
+    parts = [_recent(metrics, column, end, since=span.applied) for end in ends]
+    return all(len(part) >= SAMPLES - 1 and (towards * (part - level.limit) > 0).mean() >= WITHIN for part in parts)
 
 
 def _harmful(key: SeriesKey, usual: float, then: float | None) -> float:

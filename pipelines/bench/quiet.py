@@ -45,7 +45,7 @@ def false_alarms(
     """
     found: dict[str, Any] = {}
     for name in NORMAL_RECORDED:
-        cases = next((c for folder in folders if (c := _normal(name, folder, seed)) is not None), None)
+        cases = next((c for folder in folders if (c := quiet_cases(name, folder, seed)) is not None), None)
         if cases is not None:
             told(f"{name}: quiet windows")
             found[name] = judge(islice(cases, limit), workers=workers, seed=seed)
@@ -74,7 +74,8 @@ def judge(cases: Iterator[Case], *, workers: Workers = ALONE, seed: int = 0) -> 
     }
 
 
-def _normal(name: str, folder: Path, seed: int) -> Iterator[Case] | None:
+def quiet_cases(name: str, folder: Path, seed: int) -> Iterator[Case] | None:
+    """The quiet windows of a data set; None where ``folder`` does not hold it."""
     try:
         cases = load(name, folder, delay_s=0.0)
     except InputError:
