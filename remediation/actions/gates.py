@@ -16,7 +16,7 @@ def run_gates(checkout: Path, base_commit: str) -> tuple[Check, ...]:
     """Every check over what ``checkout`` changes against ``base_commit``, its tests last. Each has a time limit."""
     change = changes_since(checkout, base_commit)
     report = inspect(change)
-    tests = run_tests_in_a_copy(checkout)
+    tests = run_tests_in_a_copy(checkout, change=change)
     shown = check_regression_since(checkout, base_commit, change)
     # What could not be looked at is no badge of merit: a person is shown it as open.
     open_question = [

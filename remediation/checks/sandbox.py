@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from remediation.checks.changed import ChangeSet
 from remediation.checks.check import Check, Skipped
 
 TIMEOUT_S = 300.0
+UNFINISHED = "did not finish within"
 _MEMORY_BYTES = 2 * 1024**3
 _FILE_BYTES = 256 * 1024**2
 _PROCESSES = 512
@@ -33,35 +35,48 @@ class Ran:
     lacks: str | None = None
 
 
-def run_tests(checkout: Path, command: Sequence[str] | None = None) -> Check | Skipped | None:
+def run_tests(
+    checkout: Path,
+    command: Sequence[str] | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    change: ChangeSet | None = None,
+) -> Check | Skipped | None:
     """Whether the tests of the copy at ``checkout`` pass; the folder may be written to by them.
 
     Args:
         checkout: a copy made for this, with the change in it.
         command: how its tests are run; None to find out. None is returned where it has none.
+        timeout_s: how long they may take; what is not done by then did not pass.
+        change: what was changed in the copy: a module that is not installed and that its added lines name is its fault.
     """
     tests = tuple(command) if command else test_command(checkout)
     if tests is None:
         return None
-    ran = run_boxed(checkout, tests)
+    ran = run_boxed(checkout, tests, timeout_s)
     if isinstance(ran, str):
         return Skipped(name="tests", why=ran)
-    if ran.lacks:
+    if ran.lacks and not (change and _is_named(ran.lacks, change)):
         return Skipped(name="tests", why=f"what the tests need is not installed here: {ran.lacks}")
     return Check(name="tests", passed=ran.code == 0, detail=ran.last)
 
 
-def run_boxed(checkout: Path, command: Sequence[str]) -> Ran | str:
+def _is_named(lacks: str, change: ChangeSet) -> bool:
+    name = re.escape(lacks.rpartition(" ")[2])
+    return any(re.search(rf"\b{name}\b", line) for file in change.files for _, line in file.added)
+
+
+def run_boxed(checkout: Path, command: Sequence[str], timeout_s: float = TIMEOUT_S) -> Ran | str:
     """``command`` run in the box on ``checkout``; a sentence where there is no box."""
     problem = unavailable()
     if problem:
         return problem
     try:
         done = subprocess.run(
-            [*box(checkout), *command], capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+            [*box(checkout), *command], capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
-        return Ran(124, f"{command[0]} did not finish within {TIMEOUT_S:.0f} s")
+        return Ran(124, f"{command[0]} {UNFINISHED} {timeout_s:.0f} s")
     output = done.stdout + "\n" + done.stderr
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = lines[-1][:200] if lines else f"exit code {done.returncode}"
@@ -77,12 +92,14 @@ def _missing_module(checkout: Path, output: str) -> str | None:
     return None
 
 
-def run_tests_in_a_copy(repository: Path, command: Sequence[str] | None = None) -> Check | Skipped | None:
+def run_tests_in_a_copy(
+    repository: Path, command: Sequence[str] | None = None, *, change: ChangeSet | None = None
+) -> Check | Skipped | None:
     """As :func:`run_tests`, on a copy of a working tree without git's own folder: the tree itself stays as it is."""
     with TemporaryDirectory(prefix="qai-tests-") as folder:
         copy = Path(folder) / "repository"
         shutil.copytree(repository, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
-        return run_tests(copy, command)
+        return run_tests(copy, command, change=change)
 
 
 def test_command(checkout: Path) -> tuple[str, ...] | None:

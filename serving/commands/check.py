@@ -34,7 +34,7 @@ def command(repo: Path, base: str, tests: bool, as_json: bool) -> None:
     change = changes_since(repo, base)
     report = inspect(change)
     if tests and change.files:
-        for answer in (run_tests_in_a_copy(repo), check_regression_since(repo, base, change)):
+        for answer in (run_tests_in_a_copy(repo, change=change), check_regression_since(repo, base, change)):
             if isinstance(answer, Check):
                 report = Report((*report.checks, answer), report.skipped)
             elif isinstance(answer, Skipped):

@@ -103,6 +103,16 @@ def test_the_repositorys_own_tests_run_in_a_box(repository: Path) -> None:
 
 
 @needs_a_box
+@pytest.mark.parametrize(("new", "kind"), [("import lefty_pad\n", Check), ("", Skipped)])
+def test_a_module_nobody_has_is_the_fault_of_a_change_that_names_it(repository: Path, new: str, kind: type) -> None:
+    (repository / "shop.py").write_text("import lefty_pad\n\n\ndef total(items):\n    return sum(items)\n")
+    change = change_set({"shop.py": ""}, {"shop.py": new}) if new else None
+    answer = run_tests_in_a_copy(repository, change=change)
+    assert isinstance(answer, kind)
+    assert not (isinstance(answer, Check) and answer.passed)
+
+
+@needs_a_box
 def test_the_box_has_no_network_no_secrets_and_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QAI_TEST_SECRET", "hidden")
     outside = tmp_path / "outside"

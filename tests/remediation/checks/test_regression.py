@@ -11,6 +11,7 @@ from remediation.checks import Check, Skipped, change_set
 from remediation.checks.regression import check_regression
 from remediation.checks.sandbox import unavailable
 from remediation.proof import prove
+from remediation.synthesize import Synthesizer
 
 needs_a_box = pytest.mark.skipif(unavailable() is not None, reason=f"no sandbox here: {unavailable()}")
 
@@ -60,8 +61,6 @@ def test_other_languages_are_said(base: Path) -> None:
 
 @needs_a_box
 def test_a_draft_is_proved_on_a_copy(base: Path, incident, diagnosis_for, change_of) -> None:
-    from remediation.synthesize import Synthesizer
-
     (base / "tests").mkdir()
     (base / "tests" / "test_old.py").write_text("def test_it():\n    assert True\n")
     made = Synthesizer()(incident, diagnosis_for("c" * 40), [change_of("c" * 40)])
@@ -77,3 +76,16 @@ def test_a_draft_is_proved_on_a_copy(base: Path, incident, diagnosis_for, change
     assert checks["tests"].passed, checks["tests"]
     assert checks["regression_test"].passed, checks["regression_test"]
     assert sorted(base.rglob("*")) == before
+
+
+@needs_a_box
+def test_tests_that_take_too_long_are_no_proof_against_a_draft(
+    base: Path, incident, diagnosis_for, change_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remediation.proof.PATIENCE_S", 0.2)
+    (base / "tests").mkdir()
+    (base / "tests" / "test_old.py").write_text("import time\n\n\ndef test_it():\n    time.sleep(60)\n")
+    made = Synthesizer()(incident, diagnosis_for("c" * 40), [change_of("c" * 40)])
+    edit = CodeChange(file_path="cart.py", old_content_snippet="PAGE = 1", new_content_snippet="PAGE = 20")
+    solution = made.proposed_solution.model_copy(update={"code_changes": (edit,)})
+    assert "tests" not in {c.name for c in prove(base, made.model_copy(update={"proposed_solution": solution}))}
