@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from data.action import Applied, Recovery, RecoveryOutcome, TakingBack
-from data.domain import Incident, IncidentStatus, now
+from data.domain import EvidenceKind, Incident, IncidentStatus, now
 from data.errors import ActionError
 from data.settings import Settings
 from data.sources import Request
@@ -217,10 +217,14 @@ class RecoveryWatch:
         )
 
     def _promised(self, incident_id: str) -> set[tuple[str, str]]:
-        """Service and metric of every indicator the proposal rests on: its cause mended, they are as they were."""
+        """Service and metric of every metric the proposal rests on: its cause mended, they are as they were.
+
+        What spans and logs told is not looked at again; what users feel of it is in the metrics, too.
+        """
         proposal, diagnosis = self.files.proposal(incident_id), self.files.diagnosis(incident_id)
         text = " ".join((proposal.root_cause_analysis.summary, *proposal.proposed_solution.verification_steps))
-        cited = [item for item in diagnosis.evidence if f"[{item.id}]" in text]
+        metrics = (item for item in diagnosis.evidence if item.kind is EvidenceKind.metric)
+        cited = [item for item in metrics if f"[{item.id}]" in text]
         readings = [reading for item in cited if (reading := reading_of(item)) is not None]
         return {(r.service, r.name) for r in readings if r.service is not None and r.baseline is not None}
 
