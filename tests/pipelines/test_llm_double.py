@@ -52,7 +52,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory):
         ),
         Change(id="deploy-payment-2", kind=ChangeKind.deploy, timestamp=AT, service="payment", commit=head),
     ]  # fmt: skip
-    return rebuild(folder / "rebuilt", changes), changes
+    shop = rebuild(folder / "rebuilt", changes)
+    # The shop's own tests are run on each draft; what happens to be installed beside us need not be loaded for that.
+    (shop.path / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
+    git(shop.path, "add", "pytest.ini")
+    git(shop.path, "-c", "user.name=D", "-c", "user.email=d@shop.example", "commit", "-qm", "tests: load no plugins")
+    return shop, changes
 
 
 def diagnosis(*changes: tuple[str, float], no_change: float = 0.1) -> Diagnosis:
