@@ -57,7 +57,7 @@ def _foretold(service: str, failing: Floats, step_s: float, objective: float) ->
         key=SeriesKey(service, METRIC),
         is_likely=left <= SOON,
         is_unlikely=left > NOT_SOON,
-        title=f"{service} error budget of {objective:.4%} over 30 days {when}: {burning}",
+        title=f"{service} error budget of {objective * 100:g}% over 30 days {when}: {burning}",
         calm=f"{service} error budget is no longer about to be gone: {burning}",
         threshold=1.0,
         extra={

@@ -19,7 +19,7 @@ def facts(impact: Impact) -> tuple[tuple[str, str], ...]:
         ("Failing", _failing(impact)),
         ("Error budget", _budget(impact)),
         (
-            "Telemetry",
+            "Anomaly score",
             f"{impact.anomaly_score:.2f} of the alerting service (from 0, as usual, to 1)",
         ),
     )

@@ -40,7 +40,7 @@ def test_a_budget_that_burns_fast_is_told_of_with_the_time_left() -> None:
     # 30 days at twenty times the rate, less what is spent: 36 h less the hour and a half it has burned.
     assert found.extra["lead_s"] == pytest.approx((36 - 1.5) * 3600, rel=0.01)
     assert found.title == (
-        "web error budget of 99.9000% over 30 days will be gone in about 34 h: it burns 20 times as fast as allowed"
+        "web error budget of 99.9% over 30 days will be gone in about 34 h: it burns 20 times as fast as allowed"
     )
 
 

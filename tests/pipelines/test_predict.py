@@ -119,3 +119,25 @@ def test_limits_are_read_and_what_is_wrong_is_named(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ConfigError, match=says):
             read_limits(file)
+
+
+class Failing(Disks):
+    """The same, of the share that fails."""
+
+    def collect(self, request: Request) -> Telemetry:
+        seen = super().collect(request).metrics
+        keys = tuple(key._replace(metric="error_ratio", unit="") for key in seen.keys)
+        return Telemetry(metrics=Metrics(seen.timestamps, keys, seen.values))
+
+
+def test_an_error_budget_that_will_soon_be_gone_opens_an_incident_once_and_is_called_off(store: Store) -> None:
+    burning = Failing(web=np.where(np.arange(ROWS) < ROWS - 90, 0.0, 0.02))
+    lookout = looking(store, burning)
+    (alert,) = lookout.look(NOW)
+    assert "error budget of 99.9% over 30 days will be gone in about" in alert.title
+    assert alert.tags == {"proactive": "true"}
+    assert lookout.look(NOW + timedelta(minutes=1)) == []
+    burning.disks = {"web": np.zeros(ROWS)}
+    (recovery,) = lookout.look(NOW + timedelta(hours=3))
+    assert recovery.status is AlertStatus.resolved
+    assert [i.status.is_closed for i in store.incidents()] == [True]
