@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from data.errors import ProposalError
 from data.proposal import Proposal
 from remediation.checks import Check, inspect
 from remediation.checks.regression import check_regression
 from remediation.checks.repository import placed_changes
-from remediation.checks.sandbox import UNFINISHED, run_tests, run_tests_in_a_copy
+from remediation.checks.sandbox import UNFINISHED, run_tests, run_tests_in_a_copy, scratch_copy
 from remediation.patch import plan_changes, write
 
 # A draft that does not pass these is not proposed; other findings are a person's to judge.
@@ -29,7 +25,7 @@ def prove(repository: Path, proposal: Proposal) -> tuple[Check, ...]:
         ProposalError: the changes cannot be placed.
     """
     solution = proposal.proposed_solution
-    with _copy(repository) as copy:
+    with scratch_copy(repository) as copy:
         plan = plan_changes(copy, [*solution.code_changes, *solution.configuration_changes])
         if not plan.applies:
             raise ProposalError("the patch cannot be placed")
@@ -46,11 +42,3 @@ def _fail_anyway(repository: Path) -> bool:
     """Whether the repository's tests fail without the change, too: then they tell nothing of it."""
     without = run_tests_in_a_copy(repository)
     return not isinstance(without, Check) or not without.passed
-
-
-@contextmanager
-def _copy(repository: Path) -> Iterator[Path]:
-    with TemporaryDirectory(prefix="qai-proof-") as folder:
-        copy = Path(folder) / "repository"
-        shutil.copytree(repository, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
-        yield copy

@@ -5,15 +5,13 @@ A test that passes either way shows nothing, however well it reads. Both runs ar
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from remediation.checks.changed import ChangedFile, ChangeSet
 from remediation.checks.check import Check, Skipped
 from remediation.checks.people import is_test_path
-from remediation.checks.sandbox import Ran, run_boxed
+from remediation.checks.sandbox import Ran, run_boxed, scratch_copy
 from remediation.git import Git
 
 NAME = "regression_test"
@@ -65,9 +63,7 @@ def _verdict(names: str, without: Ran, with_it: Ran) -> Check:
 
 def _run(base: Path, files: tuple[ChangedFile, ...] | list[ChangedFile], tests: list[str]) -> Ran | Skipped:
     """The tests on a copy of ``base`` in which ``files`` are as they are afterwards."""
-    with TemporaryDirectory(prefix="qai-regression-") as folder:
-        copy = Path(folder) / "repository"
-        shutil.copytree(base, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
+    with scratch_copy(base) as copy:
         for file in files:
             _put(copy / file.path, file.after)
         ran = run_boxed(copy, (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests))

@@ -10,7 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -95,11 +96,18 @@ def _missing_module(checkout: Path, output: str) -> str | None:
 def run_tests_in_a_copy(
     repository: Path, command: Sequence[str] | None = None, *, change: ChangeSet | None = None
 ) -> Check | Skipped | None:
-    """As :func:`run_tests`, on a copy of a working tree without git's own folder: the tree itself stays as it is."""
-    with TemporaryDirectory(prefix="qai-tests-") as folder:
-        copy = Path(folder) / "repository"
-        shutil.copytree(repository, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
+    """As :func:`run_tests`, on a copy of a working tree: the tree itself stays as it is."""
+    with scratch_copy(repository) as copy:
         return run_tests(copy, command, change=change)
+
+
+@contextmanager
+def scratch_copy(tree: Path) -> Iterator[Path]:
+    """A copy of a working tree to write to, without git's own folder and what was installed into it."""
+    with TemporaryDirectory(prefix="qai-copy-") as folder:
+        copy = Path(folder) / "repository"
+        shutil.copytree(tree, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
+        yield copy
 
 
 def test_command(checkout: Path) -> tuple[str, ...] | None:

@@ -24,13 +24,10 @@ from data.proposal import (
     SolutionType,
 )
 from remediation import offline
-from remediation.checks import REQUIRED, ChangeSet, change_set, failures, inspect
 from remediation.checks.destructive import dangers_in
 from remediation.checks.people import is_test_path
-from remediation.checks.repository import placed_changes
 from remediation.llm.answer import Answer
-from remediation.patch import Scope, plan_changes
-from remediation.protected import protected_files
+from remediation.llm.patch_rules import refuse_unsafe_changes
 from remediation.redact import Vault
 from remediation.scope import blamed_service
 from remediation.text import one_line
@@ -41,8 +38,6 @@ _LINK: Final = re.compile(
 _SENTENCE: Final = re.compile(r"(?<=[.!?\]])\s+(?=[A-Z0-9])")
 _CITED: Final = re.compile(r"\[([^\[\]]+)\]")
 _MAX_TEXT = 2000
-# What a person may wave through is not a model's to propose.
-REQUIRED_OF_A_MODEL: Final = REQUIRED | {"new_hosts", "dependencies", "tests_kept", "protected_paths"}
 
 
 def accept(
@@ -70,7 +65,7 @@ def accept(
     known = {item.id for item in diagnosis.evidence}
     code, settings = _restored(answer, vault)
     if code or settings:
-        _refuse_unsafe_changes(code, settings, scope, repository)
+        refuse_unsafe_changes(code, settings, scope, repository)
     base = _foundation(incident, diagnosis, changes, patched=bool(code or settings) and repository is not None)
     claims = _claims(answer.root_cause_analysis.summary, known)
     if not claims:
@@ -189,68 +184,6 @@ def _restored(answer: Answer, vault: Vault) -> tuple[list[CodeChange], list[Conf
         created = CodeAction.create_file
         code.append(CodeChange(file_path=test.file_path, new_content_snippet=content, action=created))
     return code, list(solution.configuration_changes)
-
-
-def _refuse_unsafe_changes(
-    code: Sequence[CodeChange],
-    settings: Sequence[ConfigurationChange],
-    scope: Mapping[str, str],
-    repository: Path | None,
-) -> None:
-    paths = [change.file_path for change in code] + [change.path for change in settings]
-    guarded = protected_files(paths)
-    if guarded:
-        raise ProposalError(f"{guarded[0]} is a protected path: a person has to change it")
-    if any(change.action is CodeAction.delete_file for change in code):
-        raise ProposalError("a whole file would be deleted; no incident is mended so without a person")
-    if repository is None:
-        changed = _as_written(code, settings)
-    else:
-        tests = {c.file_path for c in code if _is_new_test(c, repository)}
-        outside = [path for path in paths if path not in scope and not _beside(path, scope) and path not in tests]
-        if outside:
-            raise ProposalError(f"{one_line(outside[0], 120)} is outside the blamed service's files")
-        changed = _placed(code, settings, repository)
-    failed = failures(inspect(changed, tools=False).checks, REQUIRED_OF_A_MODEL)
-    if failed:
-        raise ProposalError("; ".join(f"{check.name}: {check.detail}" for check in failed))
-
-
-def _beside(path: str, scope: Mapping[str, str]) -> bool:
-    """A new file in a folder that is in scope."""
-    folder = path.rpartition("/")[0]
-    return path not in scope and bool(folder) and any(known.rpartition("/")[0] == folder for known in scope)
-
-
-def _is_new_test(change: CodeChange, repository: Path) -> bool:
-    """A new test in a folder where there are tests already: it may show the fault and cannot alter what runs."""
-    folder = change.file_path.rpartition("/")[0]
-    return (
-        change.action is CodeAction.create_file
-        and is_test_path(change.file_path)
-        and any(is_test_path(f"{folder}/{known.name}") for known in (repository / folder).glob("*test*"))
-    )
-
-
-def _as_written(code: Sequence[CodeChange], settings: Sequence[ConfigurationChange]) -> ChangeSet:
-    """The snippets as if they were the files: enough to see what they would add. Nothing is placed by this."""
-    before: dict[str, str | None] = {}
-    after: dict[str, str | None] = {}
-    for number, change in enumerate(code):
-        name = f"{number}/{change.file_path}"
-        # The syntax of a fragment cannot be judged; a name without an ending is not parsed.
-        before[f"{name}.snippet"], after[f"{name}.snippet"] = change.old_content_snippet, change.new_content_snippet
-    for number, setting in enumerate(settings):
-        after[f"settings/{number}.snippet"] = f"{setting.key.rpartition('.')[2]}: {setting.value}\n"
-    return change_set(before, after)
-
-
-def _placed(code: Sequence[CodeChange], settings: Sequence[ConfigurationChange], repository: Path) -> ChangeSet:
-    plan = plan_changes(repository, [*code, *settings], Scope())
-    refused = [f"{change.file_path}: {change.problem}" for change in plan.changes if change.problem]
-    if refused:
-        raise ProposalError("the patch cannot be placed: " + "; ".join(refused[:3]))
-    return placed_changes(plan, repository)
 
 
 def _patch_id(base: str, code: Sequence[CodeChange], settings: Sequence[ConfigurationChange]) -> str:
