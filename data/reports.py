@@ -7,6 +7,7 @@ between senders, and a report that lacks almost everything is still a report.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ _TEXT = ("text", "body", "description", "message", "details", "content")
 _EXPRESSION = ("expr", "query", "expression", "promql")
 _STATED = ("severity", "level", "priority")
 _LONGEST = 20_000
+# What monitors put before a title says that they fired, which every alert did, and not what is wrong.
+_STATE = re.compile(r"^\s*\[(?:re-)?(?:triggered|firing|alerting|alert|renotify)\b[^\]]*\]\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Report:
         """What ``alert`` says."""
         said = (alert.extra.get(name) for name in ("description", "body", "text", "message"))
         return cls(
-            title=alert.title,
+            title=_without_state(alert.title),
             text=next((s for s in said if isinstance(s, str)), ""),
             id=alert.id,
             service=alert.service,
@@ -98,7 +101,7 @@ def report_of(record: Mapping[str, Any], *, field: str = "report") -> Report:
         raise InputError(f"says nothing; give at least one of {', '.join((*_TITLE[:3], *_TEXT[:3]))}", field=field)
     identity = fields.get("id")
     return Report(
-        title=title[:_LONGEST],
+        title=_without_state(title[:_LONGEST]),
         text=text[:_LONGEST],
         id=None if identity is None else str(identity),
         service=_first(fields, ("service", "job", "component")),
@@ -124,6 +127,10 @@ def _records(whole: str, path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except ValueError as error:
                 raise InputError(f"is not valid JSON: {error}", field=f"{path}, line {number}") from error
+
+
+def _without_state(title: str) -> str:
+    return _STATE.sub("", title) or title
 
 
 def _mapping(value: Any) -> dict[str, str]:

@@ -68,3 +68,20 @@ def test_an_alert_is_a_report() -> None:
     said = {"body": "very"}
     alert = Alert(id="1", source="s", service="cart", title="Slow", fired_at=fired_at, group="g", extra=said)
     assert (Report.of(alert).title, Report.of(alert).text, Report.of(alert).service) == ("Slow", "very", "cart")
+
+
+@pytest.mark.parametrize(
+    ("title", "read"),
+    [
+        ("[Triggered] checkout is slow", "checkout is slow"),
+        ("[Re-Triggered on {host:a}] checkout is slow", "checkout is slow"),
+        ("[FIRING:2] CheckoutSlow", "CheckoutSlow"),
+        ("[P1] checkout is down", "[P1] checkout is down"),
+        ("[Triggered]", "[Triggered]"),
+        ("Triggered jobs fail", "Triggered jobs fail"),
+    ],
+)
+def test_that_a_monitor_fired_is_not_what_is_wrong(title: str, read: str) -> None:
+    assert report_of({"title": title}).title == read
+    alert = Alert(id="a", source="t", service="s", title=title, fired_at=datetime(2026, 1, 1, tzinfo=UTC), group="g")
+    assert Report.of(alert).title == read
