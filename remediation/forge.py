@@ -17,8 +17,9 @@ from data.domain import PullRequest, PullRequestState, RejectReason, Verdict, no
 from data.errors import ActionError, PolicyError
 from remediation.checks.check import Check
 from remediation.git import Git, branch_name
+from remediation.merging import Merging
 from remediation.records import HEADS, CheckRuns, Record, Records, Review
-from remediation.text import defang, one_line, paragraph
+from remediation.text import one_line
 
 _LOCK_NAME = "qai-sre.lock"
 
@@ -38,6 +39,7 @@ class LocalForge:
         self.git = Git(self.repository)
         self._common = _common_directory(self.git)
         self._records = Records(self.git)
+        self._merging = Merging(self.git)
 
     def branch_head(self, branch: str) -> str:
         """The commit a branch points to.
@@ -150,7 +152,7 @@ class LocalForge:
         """
         record = self._records.read(number)
         with self.git.worktree(base) as tree:
-            self._merge_into(tree, record)
+            self._merging.merge_into(tree, record)
             yield tree
 
     def merge(self, number: int, by: str, *, onto: str | None = None) -> PullRequest:
@@ -170,12 +172,12 @@ class LocalForge:
                 return self._pull_request(record)
             self._refuse_unless_as_reviewed(record)
             base = self.branch_head(record.base)
-            merge_commit = self._merged_before(record, base)
+            merge_commit = self._merging.merged_before(record, base)
             if merge_commit is None:
                 if onto not in (None, base):
                     raise ActionError(f"{record.base} moved while the checks ran; approve again")
-                merge_commit = self._merge_commit(record, base, by)
-                self._advance(record.base, base, merge_commit)
+                merge_commit = self._merging.merge_commit(record, base, by)
+                self._merging.advance(record.base, base, merge_commit)
             merged = record.model_copy(update={"state": PullRequestState.merged, "merge_commit": merge_commit})
             self._records.write(merged)
             return self._pull_request(merged)
@@ -210,61 +212,6 @@ class LocalForge:
                 f"branch {record.branch} has moved since pull request {record.number} was opened; "
                 f"merge it by hand, or move the branch back to {record.head[:12]}"
             )
-
-    def _merged_before(self, record: Record, base: str) -> str | None:
-        """The merge commit a call that died before it could record it has left, or somebody's own merge."""
-        if not self.git.is_ancestor(record.head, base):
-            return None
-        merges = self.git.run("rev-list", "--merges", "--ancestry-path", "--reverse", f"{record.head}..{base}").split()
-        return merges[0] if merges else record.head
-
-    def _merge_commit(self, record: Record, base: str, by: str) -> str:
-        with self.git.worktree(base) as tree:
-            self._merge_into(tree, record)
-            merged = tree.run("write-tree").strip()
-            message = (
-                f"Merge pull request {record.number} from {record.branch}\n\n{paragraph(record.title)}\n\n"
-                f"Incident: {record.incident_id}\nApproved-by: {defang(one_line(by, 100))}\n"
-            )
-            return tree.commit_tree(merged, (base, record.head), message)
-
-    def _merge_into(self, tree: Git, record: Record) -> None:
-        result = tree.try_run("merge", "--no-ff", "--no-commit", "--quiet", record.head)
-        if not result.ok:
-            files = ", ".join(tree.conflicts()) or result.problem
-            raise ActionError(f"pull request {record.number} conflicts with {record.base} in {files}; merge it by hand")
-
-    def _advance(self, branch: str, old: str, new: str) -> None:
-        """Move ``branch`` from ``old`` to its descendant ``new``, and the checkout that has it, if any."""
-        checkouts = self._checkouts(branch)
-        if not checkouts:
-            result = self.git.try_run("update-ref", "-m", "qai-sre: merge", f"refs/heads/{branch}", new, old)
-            if not result.ok:
-                raise ActionError(f"{branch} moved while merging ({result.problem}); approve again")
-            return
-        if len(checkouts) > 1:
-            raise ActionError(f"{branch} is checked out in more than one place; leave it in one and approve again")
-        checkout = Git(checkouts[0])
-        dirty = checkout.run("status", "--porcelain", "--untracked-files=no").splitlines()
-        if dirty:
-            names = ", ".join(line[3:] for line in dirty[:5])
-            raise ActionError(
-                f"{branch} is checked out in {checkouts[0]} with uncommitted changes ({names}); "
-                "commit or stash them, then approve again"
-            )
-        # Refuses by itself to overwrite an untracked or ignored file, and changes nothing then.
-        result = checkout.try_run("merge", "--ff-only", "--no-overwrite-ignore", "--quiet", new)
-        if not result.ok:
-            raise ActionError(f"the checkout in {checkouts[0]} could not be updated: {_details(result.err)}")
-
-    def _checkouts(self, branch: str) -> list[Path]:
-        found, path = [], Path()
-        for line in self.git.run("worktree", "list", "--porcelain").splitlines():
-            if line.startswith("worktree "):
-                path = Path(line.removeprefix("worktree "))
-            elif line == f"branch refs/heads/{branch}":
-                found.append(path)
-        return found
 
     # -- the repository -------------------------------------------------------------------------------
 
@@ -306,7 +253,3 @@ def _common_directory(git: Git) -> Path:
     if Path(top).resolve() != git.directory:
         raise ActionError(f"{git.directory} lies inside the repository {top}; name that one, if it is meant")
     return Path(common)
-
-
-def _details(text: str) -> str:
-    return one_line(text, 400) or "git gave no reason"
