@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data.errors import ActionError
+from data.errors import ActionError, ConfigError
 from data.proposal import Restart, RevertConfig, RollbackDeploy, Scale, ScaleDown
 from remediation.actions.cluster import Cluster, merge_patch
 from remediation.actions.kubernetes import RESTARTED, KubernetesPlatform
@@ -226,3 +228,32 @@ def test_what_kubernetes_refuses_is_an_action_error() -> None:
 def test_a_cluster_that_cannot_be_reached_is_an_action_error() -> None:
     with pytest.raises(ActionError, match="could not be asked"):
         platform_at("http://127.0.0.1:9").plan(Scale(service="cart", reason="r"))
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
+    """A kubeconfig with one context, ``lab``, that is not the current one."""
+    path = tmp_path / "config"
+    path.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": {"server": server.url}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+                "contexts": [{"name": "lab", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    # The client reads KUBECONFIG once, when it is loaded.
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    return path
+
+
+def test_a_cluster_is_found_by_its_context(kubeconfig: Path) -> None:
+    assert Cluster.connect("shop", "lab").deployment_of("cart")["metadata"]["name"] == "cart"
+
+
+def test_a_context_that_is_none_is_a_setting_at_fault(kubeconfig: Path) -> None:
+    with pytest.raises(ConfigError, match=r"QAI_KUBERNETES_CONTEXT: .*production"):
+        Cluster.connect("shop", "production")
