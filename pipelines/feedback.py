@@ -8,6 +8,7 @@ after it was mended is not one that a recovery confirms.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ import numpy as np
 from data import audit
 from data.datasets.common import Case, Truth
 from data.domain import Diagnosis, Feedback, Incident, IncidentStatus, RejectReason, Verdict
-from data.errors import InputError
+from data.errors import InputError, QaiError
 from data.excerpt import ChangeExcerpt, Topology
 from data.labels import STRONG, WEIGHT, Label, Origin
 from data.sources.bundle import read_telemetry
@@ -30,6 +31,8 @@ from models.rankers.examples import Example, digest_of, load, save
 from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
 from pipelines.prepare import Source, examples_of
+
+log = logging.getLogger(__name__)
 
 # The system of incidents that name no environment.
 NO_ENVIRONMENT = "live"
@@ -243,9 +246,14 @@ class Boards:
     def _made(self, incident: Incident) -> list[Example]:
         if not (self.files.snapshot(incident.id) / "alert.json").exists():
             return []
-        telemetry = as_investigated(self.files, incident, HISTORY)
-        case = Case(incident.id, system_of(incident), incident.alert, telemetry, lambda: Truth(()))
-        return examples_of(case, 0, 0)
+        try:
+            telemetry = as_investigated(self.files, incident, HISTORY)
+            case = Case(incident.id, system_of(incident), incident.alert, telemetry, lambda: Truth(()))
+            return examples_of(case, 0, 0)
+        except QaiError as error:
+            # One snapshot that cannot be read must not keep the others from being learned from.
+            log.warning("%s is left out: %s", incident.id, error)
+            return []
 
 
 def as_investigated(files: CaseFiles, incident: Incident, lookback: timedelta) -> Telemetry:

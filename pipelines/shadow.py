@@ -95,7 +95,11 @@ def _answer(
         return None
     if diagnosis.model is not None and diagnosis.model.digest != champion.digest:
         return None
-    telemetry = as_investigated(files, incident, timedelta(minutes=settings.lookback_minutes))
+    try:
+        telemetry = as_investigated(files, incident, timedelta(minutes=settings.lookback_minutes))
+    except QaiError as error:
+        log.warning("%s is left out: %s", incident.id, error)
+        return None
     other, failed = None, ""
     try:
         other = challenger.investigate(incident.alert, telemetry, as_of=diagnosis.as_of)

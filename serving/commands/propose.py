@@ -48,7 +48,8 @@ def command(
         _no_proposal(str(refused), as_json)
         sys.exit(1)
     if as_json:
-        click.echo(json.dumps(record))
+        used = diagnosis.model.model_dump() if diagnosis.model else None
+        click.echo(json.dumps({**record, "model": used}))
     else:
         _print(record, proposal)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Learn and judge, but register and promote nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(once: bool, dry_run: bool, as_json: bool) -> None:
-    """What the schedule (QAI_RETRAIN_CRON) does: demote a champion that is too sure of itself; retrain if there is
-    reason to, by new labels or drift; promote what is better and falls nowhere.
+    """What the schedule (QAI_RETRAIN_CRON) does: demote a champion that is too sure of itself; settle the trial of a
+    challenger; retrain if there is reason to, by new labels or drift, and try unheard what is better and falls nowhere.
 
     Exits 0 whatever was decided; the reasons and figures are in the output and in the audit log.
     """

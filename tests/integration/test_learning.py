@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,7 +52,7 @@ from serving.investigators import RemoteInvestigator
 from serving.scoring.process import scoring_process
 
 KINDS = ("missing_index", "pool_cut", "connection_exhaustion")
-COUNT, LIVE = 40, 6
+COUNT, LIVE = 40, 4
 SMALL = Recipe(made=30, held=45, sizes=((5, 8),))
 TOKEN = "a token that is long enough"
 PATIENCE_S = 180.0
@@ -170,6 +170,11 @@ class Client:
                     self.answers.append((0, repr(error)))
 
 
+def came_to(decision: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The rounds that came to a decision."""
+    return [outcome for outcome in outcomes if outcome.decision == decision]
+
+
 def until(so: Callable[[], object], what: str) -> None:
     end = time.monotonic() + PATIENCE_S
     while not so():
@@ -222,25 +227,33 @@ def test_forty_labels_of_a_new_system_make_a_better_champion(
     pytest.importorskip("bentoml")
     pytest.importorskip("mlflow")
     learning = learning_in(tmp_path, kept)
-    registry, store = learning.registry, learning.files.store
+    store = learning.files.store
     service = {"QAI_SCORING_TOKEN": TOKEN, "QAI_STATE_DIR": str(tmp_path), "BENTOML_HOME": str(tmp_path / "bentoml")}
-    with scoring_process(SERVICE, service) as url, Client(url, cases[0]) as client:
+    with ExitStack() as open_still, scoring_process(SERVICE, service) as url, Client(url, cases[0]) as client:
         fed(learning, cases, [case.truth().services for case in cases])
         with on_schedule(learning) as outcomes:
-            until(lambda: registry.challenger() is not None, "a challenger is learned")
+            until(lambda: came_to("trying", outcomes), "a challenger is learned")
+            mlflow = open_still.enter_context(mlflow_ui(tmp_path))  # it takes its time to come up
             until(lambda: client.answers[-1:] and client.answers[-1][0] == 200, "the service answers meanwhile")
             comes_live(learning, everything[COUNT:], url)
-            until(lambda: registry.champion().version == 1, f"it takes over {outcomes[-1:]}")
+            until(lambda: came_to("promoted", outcomes), "it takes over")
         before = len(client.answers)
         until(lambda: any(model.startswith("v1-") for _, model in client.answers[before:]), "the service swaps")
+        until(lambda: is_up(mlflow), "MLflow is up")
+        [outcome] = came_to("trying", outcomes)[:1]
+        new, old = (
+            next(f for f in outcome.figures if f["part"] == part and f["what"] == "AC@1") for part in ("new", "old")
+        )
+        compared_in(mlflow, new["champion"], new["challenger"])
     assert {status for status, _ in client.answers} == {200}, "not one request failed"
     assert {model[:3] for _, model in client.answers} == {"v0-", "v1-"}
 
-    trying = next(o for o in outcomes if o.decision == "trying")
-    new, old = (next(f for f in trying.figures if f["part"] == part and f["what"] == "AC@1") for part in ("new", "old"))
     assert new["low"] > 0
     assert new["challenger"] >= new["champion"] + 0.1
     assert old["high"] > 0
+    for example in outcome.card["examples"]:
+        assert sum(example["because"].values()) + example["rest"] == pytest.approx(example["score"], abs=0.01)
+    assert "gained" in {example["kind"] for example in outcome.card["examples"]}
     decisions = [e for e in audit.entries(store.engine) if e.action.endswith("_model")]
     assert [e.action for e in decisions] == ["register_model", "try_model", "promote_model"]
     assert {f["part"] for f in decisions[-1].detail["figures"]} == {"new", "old", "live"}
@@ -248,9 +261,6 @@ def test_forty_labels_of_a_new_system_make_a_better_champion(
     assert [(s.champion.version, s.challenger.version) for s in shadows if s and s.champion] == [(0, 1)] * LIVE
     assert champion_below(tmp_path).version == 1
     assert review(learning).decision == "nothing", "the same labels teach the same"
-    with mlflow_ui(tmp_path) as mlflow:
-        until(lambda: is_up(mlflow), "MLflow is up")
-        compared_in(mlflow, new["champion"], new["challenger"])
 
 
 def compared_in(mlflow: httpx.Client, champion: float, challenger: float) -> None:

@@ -24,6 +24,8 @@ CARD: dict[str, Any] = {
                  "gain": 0.2, "low": 0.1, "high": 0.3}],
     "reliability": [{"low": 0.4, "high": 0.5, "count": 2, "confidence": 0.45, "accuracy": 0.5}],
     "limits": "few labels",
+    "examples": [{"incident": "INC-2", "kind": "gained", "cause": ["db"], "champion": "web", "challenger": "db",
+                  "score": 1.5, "because": {"own_time": 1.2, "errors": -0.1}, "rest": 0.4}],
 }  # fmt: skip
 
 
@@ -77,3 +79,4 @@ def test_the_card_reads_as_a_card(tmp_path: Path, engine: sa.Engine) -> None:
     assert text.startswith("# Ranker, version 1")
     assert "| new | all | AC@1 | 2 | 0.20 | 0.40 | +0.200 (+0.100 to +0.300) |" in text
     assert "few labels" in text
+    assert "| INC-2 | db | web | db | own_time +1.20, errors -0.10, all else +0.40 | gained |" in text

@@ -34,6 +34,7 @@ def test_it_prints_the_proposal_its_checks_and_the_decision(propose, tmp_path: P
     before = sorted(tmp_path.rglob("*"))
     result = propose("--json")
     record = json.loads(result.stdout)
+    assert record["model"]["version"] == 0, "the ranker that ships, where there is no registry"
     assert result.exit_code == 0
     assert record["synthesizer"] == "offline"
     assert record["proposal"]["remedy"]["kind"] == "revert_commit"
