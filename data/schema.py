@@ -61,6 +61,8 @@ artifacts = sa.Table(
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("payload", sa.JSON, nullable=False),
+    # Which incidents have something of a kind is asked every few seconds; it must not read every payload.
+    sa.Index("ix_artifacts_kind_incident_id", "kind", "incident_id"),
 )
 
 events = sa.Table(
