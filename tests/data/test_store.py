@@ -58,10 +58,15 @@ def test_migrations_and_tables_agree(store: Store) -> None:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
+def newest_revision() -> str:
+    """As the files are numbered."""
+    return max(path.name for path in (Path(schema.__file__).parent / "migrations" / "versions").glob("*.py"))[:4]
+
+
 def test_migrating_twice_and_at_once_is_harmless(store: Store) -> None:
     in_threads(4, lambda: migrate(store.engine))
     with store.engine.connect() as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0002"
+        assert MigrationContext.configure(connection).get_current_revision() == newest_revision()
 
 
 def test_the_same_alert_twice_is_one_alert(store: Store, alert: Alert) -> None:
