@@ -118,8 +118,12 @@ class Registry:
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path} is damaged ({error!r}); remove it to return to the ranker that ships") from error
 
-    def register(self, ranker: Path, *, by: str, about: Mapping[str, Any]) -> Entry:
-        """Keep a ranker as the next version and as challenger. The same ranker again is the version it was."""
+    def register(self, ranker: Path, *, by: str, about: Mapping[str, Any], challenges: bool = True) -> Entry:
+        """Keep a ranker as the next version. The same ranker again is the version it was.
+
+        Args:
+            challenges: it becomes challenger, in the place of whoever was.
+        """
         digest = _digest(ranker)
         with self._writing():
             for known in self.entries():
@@ -136,9 +140,10 @@ class Registry:
             _write(partial / "entry.json", {"digest": digest, "made_at": entry.made_at, "about": dict(about)})
             self._audit(by, "register_model", version, digest=digest)
             partial.replace(folder)
-            if standing is not None:
+            if challenges and standing is not None:
                 self._audit(by, "refuse_model", standing, because=f"version {version} takes its place as challenger")
-            self._set(replace(self.aliases(), challenger=version))
+            if challenges:
+                self._set(replace(self.aliases(), challenger=version))
         return entry
 
     def trying(self, version: int, by: str, because: str, **figures: Any) -> None:

@@ -151,7 +151,8 @@ def retrain(learning: Learning, *, reason: str = "asked for", dry_run: bool = Fa
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ranker.json"
         dump(path, done.kind, done.ranker, done.confidence, card)
-        entry = registry.register(path, by=BY, about=card)
+        # One that did not pass does not drive out a challenger that did, and is on trial.
+        entry = registry.register(path, by=BY, about=card, challenges=judgement.promote)
     if judgement.promote and unheard and entry.version != registry.champion().version:
         decision = "trying"
         registry.trying(entry.version, BY, judgement.because, figures=figures)

@@ -104,3 +104,18 @@ def test_the_mirror_hears_of_every_switch(registry: Registry, tmp_path: Path) ->
     told.register(ranker(tmp_path / "a.json", "d1"), by="ann", about={})
     told.promote(1, "ann", "better")
     assert heard == [Aliases(0, 1, ()), Aliases(1, None, (0,))]
+
+
+def test_one_that_did_not_pass_leaves_the_challenger_on_trial(registry: Registry, tmp_path: Path) -> None:
+    registry.register(ranker(tmp_path / "a.json", "d1"), by="ann", about={})
+    registry.trying(1, "ann", "passed so far")
+    registry.register(ranker(tmp_path / "b.json", "d2"), by="ann", about={}, challenges=False)
+    registry.refuse(2, "ann", "worse")
+    assert registry.aliases().challenger == 1
+    registry.register(ranker(tmp_path / "c.json", "d3"), by="ann", about={})
+    assert registry.aliases().challenger == 3
+    assert registry.engine is not None
+    last = audit.entries(registry.engine)[-1]
+    assert (last.action, last.subject, last.detail["because"]) == (
+        "refuse_model", "ranker v1", "version 3 takes its place as challenger",
+    )  # fmt: skip
