@@ -181,7 +181,7 @@ def report_of(incidents: Sequence[Served], made_at: datetime, since: datetime) -
             members[place].append(incident)
     rows = [_row(place, mine, incidents) for place, mine in members.items()]
     rows = _corrected(sorted(rows, key=lambda row: (row.dimension, -row.incidents, row.value)))
-    overall = _row(("all", "all"), incidents, incidents)
+    overall = _row(("all", "incidents"), incidents, incidents)
     return SliceReport(made_at, since, overall, tuple(rows), tuple(s for row in rows for s in row.alerts))
 
 
