@@ -18,6 +18,7 @@ from models.rankers.prior import Prior
 from models.rankers.state import dump, read
 from pipelines import evaluate_rankers, promote
 from pipelines.calibrate import fitted_without, leader
+from pipelines.evaluate_rankers import best_of
 from pipelines.train import save_answers
 
 SYSTEMS = ("bundles", "petshop", "nezha")
@@ -62,6 +63,14 @@ def test_the_best_is_chosen_and_the_plainer_where_two_tie(evaluated: Path) -> No
     assert system["low"] <= system["accuracy"] <= system["high"]
     assert system["gain_low"] > 0
     assert "gain" not in report["families"]["prior"]["systems"]["petshop"]
+
+
+def test_gains_on_made_incidents_alone_choose_nobody() -> None:
+    plain = {"synthetic": answers(0.3, 0), "nezha": answers(0.8, 1)}
+    families = {"prior": plain, "boosted": {**plain, "synthetic": answers(0.9, 0)}}
+    assert best_of(families) == "prior"
+    made = {name: {"synthetic": many["synthetic"]} for name, many in families.items()}
+    assert best_of(made) == "boosted", "with nothing else to go by"
 
 
 def test_confidence_is_judged_by_numbers_fitted_elsewhere(trained: Path, evaluated: Path) -> None:
