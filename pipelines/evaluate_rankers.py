@@ -80,17 +80,13 @@ def evaluate(families: Mapping[str, Answers], out: Path) -> str:
     """Writes what the module says it writes; returns the best family."""
     best, first = best_of(families), next(iter(families.values()))
     judged = {name: _judged(answers) for name, answers in families.items()}
-    report = {
-        "best": best,
-        "families": {
-            name: {**_accuracy(answers, first), **_calibration(*judged[name])} for name, answers in families.items()
-        },
-    }
+    shown = {name: {**_accuracy(answers, first), **_calibration(*judged[name])} for name, answers in families.items()}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "rankers.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    report = json.dumps({"best": best, "families": shown}, indent=1)
+    (out / "rankers.json").write_text(report + "\n", encoding="utf-8")
     sure, right = judged[best]
-    rows = ((family, name, row["accuracy"]) for family, told in report["families"].items()
-            for name, row in told["systems"].items())  # fmt: skip
+    rows = ((family, name, row["accuracy"]) for family, made in shown.items()
+            for name, row in made["systems"].items())  # fmt: skip
     _write(out / "accuracy.csv", ("family", "system", "accuracy"), rows)
     bins = reliability(sure, right)
     _write(out / "reliability.csv", ("confidence", "accuracy", "incidents"),
