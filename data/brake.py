@@ -1,8 +1,8 @@
 """The emergency stop: while it stands, nothing is written to the world, anywhere, until a person lifts it.
 
 A stop is a row in the database, so that it reaches every replica and survives a restart, or a file in the state folder,
-for when nothing else can be reached: ``STOP`` for everything, ``STOP-cart`` for the service ``cart``. Nobody keeps it in
-memory: whoever is about to write asks here first, each time, so that a stop takes hold before the next write.
+for when nothing else can be reached: ``STOP`` for everything, ``STOP-cart`` for the service ``cart``. Nobody keeps it
+in memory: whoever is about to write asks here first, each time, so that a stop takes hold before the next write.
 """
 
 from __future__ import annotations
