@@ -31,13 +31,12 @@ from models.rankers.examples import Example, digest_of, load, save
 from pipelines.calm import COME_BACK, calm, episodes
 from pipelines.casefile import CaseFiles
 from pipelines.prepare import Source, examples_of
+from pipelines.recurrence import return_of
 
 log = logging.getLogger(__name__)
 
 # The system of incidents that name no environment.
 NO_ENVIRONMENT = "live"
-# The same service alerting again so soon after it recovered says that the cause was not mended.
-RECURRENCE = timedelta(hours=24)
 HISTORY = timedelta(hours=2)
 _PAGE = 500
 
@@ -155,7 +154,7 @@ def _case(files: CaseFiles, incident: Incident, others: Iterable[Incident]) -> L
         weight=0.0,
         by=(said or answer).by,  # type: ignore[union-attr]  # one of them is there
         at=(said or answer).at,  # type: ignore[union-attr]
-        recurred=came_back(incident, others),
+        recurred=return_of(incident, others) is not None,
         said=leader,
         confidence=diagnosis.confidence if diagnosis else 0.0,
         snapshot=files.snapshot(incident.id),
@@ -193,17 +192,6 @@ def _of_approval(case: LabelledCase, diagnosis: Diagnosis | None) -> LabelledCas
     changes = tuple(c.id for c in blamed if diagnosis and c.probability > diagnosis.no_change_probability)
     origin = Origin.recovered if verified else Origin.approved
     return replace(case, services=(case.said,), changes=changes or None, origin=origin)
-
-
-def came_back(incident: Incident, others: Iterable[Incident]) -> bool:
-    """Whether the service of a resolved incident alerted again soon after."""
-    over = incident.resolved_at
-    return over is not None and any(
-        other.id != incident.id
-        and (other.service, other.environment) == (incident.service, incident.environment)
-        and over <= other.opened_at <= over + RECURRENCE
-        for other in others
-    )
 
 
 @dataclass(frozen=True)

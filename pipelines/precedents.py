@@ -19,7 +19,7 @@ from data.excerpt import ChangeExcerpt
 from data.labels import Label
 from data.proposal import Proposal
 from data.store import Store
-from pipelines.feedback import came_back
+from pipelines.recurrence import return_of
 from pipelines.runbooks import excerpts
 from remediation.choice import blamed_change
 from remediation.llm.prompt import Facts, Past
@@ -132,7 +132,7 @@ def _fix(store: Store, incident: Incident, others: Iterable[Incident]) -> str:
         return f"{summary} (nobody answered)"
     if said.verdict is Verdict.rejected:
         return f"{summary} (rejected: {said.reason.value if said.reason else 'no reason given'})"
-    again = "but the same service alerted again within a day" if came_back(incident, others) else "and it recovered"
+    again = "but the same service alerted again within a day" if return_of(incident, others) else "and it recovered"
     return f"{summary} (approved, {again})"
 
 

@@ -16,11 +16,10 @@ from data.domain import Diagnosis, Feedback, Incident, IncidentStatus, PullReque
 from data.labels import Label
 from data.proposal import Proposal
 from data.store import Store
+from pipelines.recurrence import RECURRENCE, return_of
 from remediation.execute import touched_service
 from remediation.policy import ActionKind, Deed, Result, TrackRecord
 
-# The same service alerting again so soon says that the cause was not mended; so does not recovering for as long.
-SOON = timedelta(hours=24)
 # Whoever says this says nothing against the fix.
 _BLAMELESS = frozenset({RejectReason.already_fixed})
 
@@ -54,7 +53,7 @@ class KnownDeed:
 
 def known_deeds(store: Store, *, at: datetime, days: float) -> list[KnownDeed]:
     """Every deed that was known by ``at`` of incidents of the ``days`` before, oldest first."""
-    since = at - timedelta(days=days) - SOON
+    since = at - timedelta(days=days) - RECURRENCE
     incidents = [i for i in store.having(Diagnosis, Feedback, Label, Applied, since=since) if i.opened_at <= at]
     told = _Told.of(store, since)
     same: dict[tuple[str, str | None], list[Incident]] = defaultdict(list)
@@ -142,9 +141,9 @@ def _of_recovering(
 ) -> Deed | None:
     over = incident.resolved_at
     if incident.status is not IncidentStatus.resolved or over is None or over > at:
-        late = applied.at + SOON
+        late = applied.at + RECURRENCE  # not recovering for so long says the same as coming back
         return _bad(incident, late, "had not recovered a day later") if at > late else None
-    back = next((other for other in others if other.id != incident.id and over <= other.opened_at <= over + SOON), None)
+    back = return_of(incident, others)
     if back is not None:
         return _bad(incident, back.opened_at, f"came back as {back.id}")
     if recovery is not None and recovery.outcome is not RecoveryOutcome.recovered:
