@@ -8,7 +8,7 @@ what fills up, steadily and beyond anything it was before (memory, disk, connect
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,8 +68,13 @@ def detect(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
     if history < MIN_HISTORY:
         return ()
     known = np.isfinite(metrics.values[:history]).sum(axis=0) >= MIN_HISTORY
-    breaches = [*_felt(metrics, period, known), *_filling(metrics, known, as_of)]
-    return tuple(sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key)))
+    # What users feel goes before what fills up: a pool of threads stays full long after all is well again, and an
+    # incident that opened with it would never be seen to end.
+    return (*_worst_first(_felt(metrics, period, known)), *_worst_first(_filling(metrics, known, as_of)))
+
+
+def _worst_first(breaches: Iterable[Breach]) -> list[Breach]:
+    return sorted(breaches, key=lambda b: (-b.score, -abs(b.now - b.usual) / max(abs(b.usual), 1e-9), b.key))
 
 
 def detect_lasting(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
