@@ -108,6 +108,11 @@ def test_what_fills_up_is_found_before_anybody_feels_it() -> None:
     assert has_recovered(filling(0.0, 0), MEMORY, limit=breach.limit, rises=True, as_of=END)
 
 
+def test_what_is_felt_goes_before_what_fills_up_however_far_that_has_grown() -> None:
+    both = filling(10.0, 50).joined(series(LATENCY, 90, 8, 200))
+    assert [breach.key for breach in detect(both, as_of=END)] == [LATENCY, MEMORY]
+
+
 def test_growth_that_is_slow_or_comes_and_goes_raises_nothing() -> None:
     for seed in range(50):
         assert detect(filling(0.02, 1200, seed=seed), as_of=END) == ()
