@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # How many processes test.
 JOBS ?= 2
-# Installing from the hashed lock needs no network but the package index, and nothing built from source.
+# Installing from the hashed lock needs no network but the package index, and nothing built from source. The lock names
+# everything, so nothing is resolved again (--no-deps): older pips try the newest release of a package that is asked for
+# with an extra, find no hash for it, and give up.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -54,13 +56,14 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run-installed: requirements/run.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP_INSTALL) --require-hashes -r requirements/run.lock
+	$(PIP_INSTALL) --require-hashes --no-deps -r requirements/run.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.test-installed: requirements/test.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP_INSTALL) --require-hashes -r requirements/test.lock
+	$(PIP_INSTALL) --require-hashes --no-deps -r requirements/test.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@ $(VENV)/.run-installed
 
 lock: $(VENV)/bin/python
