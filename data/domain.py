@@ -129,6 +129,12 @@ class Incident(Noun):
         return bool(self.alerts) and self.alert.source == ADVICE_SOURCE
 
 
+class Look(Noun):
+    """A reason to look at an incident anew: ``alert`` joined it after it had been handed to a person without a fix."""
+
+    alert: Alert
+
+
 class ChangeKind(StrEnum):
     commit = "commit"
     deploy = "deploy"

@@ -155,10 +155,16 @@ class Store:
         with self.engine.begin() as connection:
             Transaction(connection).put(incident_id, artifact)
 
-    def latest(self, incident_id: str, kind: type[N]) -> N | None:
-        """The newest artifact of a type, or None."""
+    def latest(self, incident_id: str, kind: type[N], *, after: type[Noun] | None = None) -> N | None:
+        """The newest artifact of a type, or None; with ``after``, only if made since the newest one of that type."""
+        query = _artifacts(incident_id, kind).order_by(t.artifacts.c.seq.desc()).limit(1)
+        if after is not None:
+            last = sa.select(sa.func.max(t.artifacts.c.seq)).where(
+                t.artifacts.c.incident_id == incident_id, t.artifacts.c.kind == after.__name__
+            )
+            query = query.where(t.artifacts.c.seq > sa.func.coalesce(last.scalar_subquery(), 0))
         with reading(self.engine) as connection:
-            payload = connection.scalar(_artifacts(incident_id, kind).order_by(t.artifacts.c.seq.desc()).limit(1))
+            payload = connection.scalar(query)
         return None if payload is None else kind.model_validate(payload)
 
     def all(self, incident_id: str, kind: type[N]) -> list[N]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from data import schema as t
 from data.domain import Alert, Incident, IncidentStatus, Noun, Severity, now
 from data.errors import StoreError
+
+N = TypeVar("N", bound=Noun)
 
 
 def storable(value: Any) -> Any:
@@ -97,6 +99,12 @@ class Transaction:
         payload = storable(artifact.model_dump(mode="json"))
         row = {"incident_id": incident_id, "kind": type(artifact).__name__, "created_at": now(), "payload": payload}
         self._connection.execute(t.artifacts.insert().values(**row))
+
+    def all(self, incident_id: str, kind: type[N]) -> list[N]:
+        """Every artifact of a type that was made for an incident, oldest first."""
+        columns = t.artifacts.c
+        query = sa.select(columns.payload).where(columns.incident_id == incident_id, columns.kind == kind.__name__)
+        return [kind.model_validate(payload) for payload in self._connection.scalars(query.order_by(columns.seq))]
 
     def note(self, incident_id: str, kind: str, message: str, **detail: Any) -> None:
         row = {"incident_id": incident_id, "at": now(), "kind": kind, "message": message, "detail": detail}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from data.domain import Change, Diagnosis, IncidentStatus, Noun, PullRequest
+from data.domain import Alert, Change, Diagnosis, Incident, IncidentStatus, Look, Noun, PullRequest
 from data.errors import StoreError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
@@ -23,9 +23,19 @@ class CaseFiles:
     store: Store
     snapshots: Path
 
+    def looks(self, incident_id: str) -> list[Look]:
+        """What the incident was looked at anew for, oldest first; none where it was looked at once."""
+        return self.store.all(incident_id, Look)
+
+    def alert(self, incident: Incident) -> Alert:
+        """The alert that the last look at an incident began from: at first the one that opened it."""
+        looks = self.looks(incident.id)
+        return looks[-1].alert if looks else incident.alert
+
     def snapshot(self, incident_id: str) -> Path:
-        """The bundle that holds what the models saw."""
-        return self.snapshots / incident_id
+        """The bundle that holds what the models saw when they last looked."""
+        again = len(self.looks(incident_id))
+        return self.snapshots / (f"{incident_id}-{again + 1}" if again else incident_id)
 
     def diagnosis(self, incident_id: str) -> Diagnosis:
         return self.required(incident_id, Diagnosis)

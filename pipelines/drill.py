@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from data.domain import Decision, Diagnosis, Incident, IncidentStatus, PullRequest, now
+from data.domain import Alert, AlertStatus, Decision, Diagnosis, Incident, IncidentStatus, PullRequest, now
 from data.lab.lab import Lab
 from data.lab.truth import Truth
 from data.proposal import Proposal
@@ -20,6 +20,7 @@ from data.store import Store
 
 APPROVER = "drill"
 SETTLED = frozenset({IncidentStatus.awaiting_approval, IncidentStatus.escalated, IncidentStatus.resolved})
+_NOT_ESCALATED = frozenset(IncidentStatus) - {IncidentStatus.escalated}
 _POLL_S = 0.5
 
 Say = Callable[[str], None]
@@ -35,16 +36,19 @@ class Approves(Protocol):
 class Patience:
     """How long a drill waits, in seconds.
 
-    For history before the first fault, to be noticed, settled and well again; for calm before the next fault, and then
-    for ``rest_s`` more, so that the tail of one is not taken for the beginning of another.
+    For history before the first fault; to be noticed, settled, and well again; for another alert to have an incident
+    looked at again that was handed to a person; for calm before the next fault, and then for ``rest_s`` more, so that
+    the tail of one is not taken for the beginning of another.
     """
 
     history_s: float = 100.0
     notice_s: float = 240.0
     settle_s: float = 180.0
+    second_look_s: float = 30.0
     recover_s: float = 300.0
     calm_s: float = 180.0
-    rest_s: float = 30.0
+    # Longer than what counts as the same trouble come back (pipelines/calm.py).
+    rest_s: float = 75.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ class Drill:
         self.say(f"{fault}: put in")
         truth = self.lab.break_(fault, seed)
         try:
-            incident = self._await_incident(truth.starts_at)
-            record = self._handled(incident, truth) if incident else {"done": "nothing: it was not noticed"}
+            noticed = self._await_alert(truth.starts_at)
+            record = self._handled(*noticed, truth) if noticed else {"done": "nothing: it was not noticed"}
         finally:
             self.lab.heal(truth)
         return {"fault": fault, "seed": seed, **_BLANK, **record, "truth": _answer(truth)}
@@ -92,10 +96,10 @@ class Drill:
                 calm_since = time.monotonic()
             time.sleep(_POLL_S)
 
-    def _handled(self, incident: Incident, truth: Truth) -> dict[str, Any]:
-        noticed = (incident.alert.fired_at - truth.starts_at).total_seconds()
-        self.say(f"{truth.fault}: noticed after {noticed:.0f} s: {incident.title}")
-        incident = self._await_status(incident.id, SETTLED, self.patience.settle_s)
+    def _handled(self, incident: Incident, alert: Alert, truth: Truth) -> dict[str, Any]:
+        noticed = (alert.fired_at - truth.starts_at).total_seconds()
+        self.say(f"{truth.fault}: noticed after {noticed:.0f} s: {alert.title}")
+        incident = self._await_answer(incident.id)
         if incident.status is IncidentStatus.awaiting_approval and self.approve:
             self.responder.approve(incident.id, APPROVER)
             self.say(f"{truth.fault}: approved; waiting for telemetry to recover")
@@ -119,14 +123,25 @@ class Drill:
         where = f"pull request {request.number} is {request.state.value}" if request else "no pull request"
         return f"{proposal.proposed_solution.summary} ({where}); {last}"
 
-    def _await_incident(self, since: datetime) -> Incident | None:
+    def _await_alert(self, since: datetime) -> tuple[Incident, Alert] | None:
+        """The first alert since then, and its incident: a new one, or one that was open by a false alarm."""
         end = time.monotonic() + self.patience.notice_s
         while time.monotonic() < end:
-            fresh = [i for i in self.store.incidents() if i.alert.fired_at >= since]
-            if fresh:
-                return fresh[-1]
+            fired = [(i, a) for i in self.store.incidents() for a in i.alerts if _began(a, since)]
+            if fired:
+                return min(fired, key=lambda pair: pair[1].fired_at)
             time.sleep(_POLL_S)
         return None
+
+    def _await_answer(self, incident_id: str) -> Incident:
+        """Until a fix waits for a person, or a person has to take over, and no second look is taken at it."""
+        incident = self._await_status(incident_id, SETTLED, self.patience.settle_s)
+        while incident.status is IncidentStatus.escalated:
+            again = self._await_status(incident_id, _NOT_ESCALATED, self.patience.second_look_s)
+            if again.status is IncidentStatus.escalated:
+                break
+            incident = self._await_status(incident_id, SETTLED, self.patience.settle_s)
+        return incident
 
     def _await_status(self, incident_id: str, wanted: Collection[IncidentStatus], for_s: float) -> Incident:
         end = time.monotonic() + for_s
@@ -147,6 +162,10 @@ _BLANK: dict[str, Any] = {
     "recovered": False,
     "mttr_s": None,
 }
+
+
+def _began(alert: Alert, since: datetime) -> bool:
+    return alert.status is AlertStatus.firing and alert.fired_at >= since
 
 
 def _finding(diagnosis: Diagnosis | None) -> dict[str, Any]:

@@ -220,7 +220,7 @@ class Boards:
 
     def kept(self, incident: Incident) -> list[tuple[Example, tuple[str, ...]]]:
         """Examples that nobody has labelled, each with its services."""
-        path = self.folder / f"{incident.id}.npz"
+        path = self.folder / f"{self.files.snapshot(incident.id).name}.npz"
         names = path.with_suffix(".json")
         if digest_of(path) != self.code or not names.exists():
             made = self._made(incident)
@@ -236,7 +236,7 @@ class Boards:
             return []
         try:
             telemetry = as_investigated(self.files, incident, HISTORY)
-            case = Case(incident.id, system_of(incident), incident.alert, telemetry, lambda: Truth(()))
+            case = Case(incident.id, system_of(incident), self.files.alert(incident), telemetry, lambda: Truth(()))
             return examples_of(case, 0, 0)
         except QaiError as error:
             # One snapshot that cannot be read must not keep the others from being learned from.
@@ -246,7 +246,7 @@ class Boards:
 
 def as_investigated(files: CaseFiles, incident: Incident, lookback: timedelta) -> Telemetry:
     """The telemetry of an incident as its models saw it: what was collected, less the trouble before it."""
-    fired_at = incident.alert.fired_at
+    fired_at = files.alert(incident).fired_at
     past = episodes(files.store, incident.environment, since=fired_at - lookback, before=fired_at - COME_BACK)
     return calm(read_telemetry(files.snapshot(incident.id)), past)
 

@@ -27,8 +27,8 @@ class Durable(Protocol):
         """Run a step, or give its recorded result when it has run already."""
         ...
 
-    def begin_respond(self, incident_id: str) -> None:
-        """Start :func:`respond` for an incident; once, however often it is asked."""
+    def begin_respond(self, incident_id: str, look: int = 1) -> None:
+        """Start :func:`respond` for an incident; once for each look at it, however often it is asked."""
         ...
 
     def begin_conclude(self, incident_id: str) -> None:
@@ -53,12 +53,17 @@ class Steps(Protocol):
 
 
 def take_in(key: str, do: Steps, durable: Durable) -> str | None:
-    """Handle one stored alert: it opens an incident, joins one, or ends one. Returns the incident's id, if any."""
+    """Handle one stored alert: it opens an incident, joins one, which may then be looked at anew, or ends one.
+
+    Returns the incident's id, if any.
+    """
     triage = durable.step(do.triage, key)
     if triage.incident_id is None:
         return None
     if triage.is_new:
         durable.begin_respond(triage.incident_id)
+    elif triage.look is not None:
+        durable.begin_respond(triage.incident_id, triage.look)
     elif triage.resolved:
         durable.begin_conclude(triage.incident_id)
     return triage.incident_id

@@ -102,7 +102,7 @@ def _answer(
         return None
     other, failed = None, ""
     try:
-        other = challenger.investigate(incident.alert, telemetry, as_of=diagnosis.as_of)
+        other = challenger.investigate(files.alert(incident), telemetry, as_of=diagnosis.as_of)
     except (QaiError, ArithmeticError, ValueError, LookupError, TypeError) as error:
         # A challenger that fails is news about the challenger, and what this is here to find out.
         log.exception("the challenger %s failed on %s", challenger.name, incident.id)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from data.domain import Alert, Diagnosis, IncidentStatus, now
+from data.domain import Alert, Diagnosis, IncidentStatus, Look, now
 from data.errors import ProposalError
 from data.excerpt import ChangeExcerpt, Topology
 from data.proposal import Proposal
@@ -67,18 +67,19 @@ class IncidentSteps:
     def collect(self, incident_id: str) -> None:
         """Read every source once and keep what was seen: what the models see is what can be looked at later."""
         incident, snapshot = self.store.incident(incident_id), self.files.snapshot(incident_id)
+        alert = self.files.alert(incident)
         if incident.status is IncidentStatus.open:
             self.store.move(incident_id, IncidentStatus.investigating, "looking at the telemetry")
         if (snapshot / "alert.json").exists():
             return
         telemetry = collect(
-            incident.alert,
+            alert,
             self.sites.of(incident).sources,
-            as_of=max(now(), incident.alert.fired_at),
+            as_of=max(now(), alert.fired_at),
             lookback=timedelta(minutes=self.settings.lookback_minutes),
             deadline_s=self.settings.source_deadline_s,
         )
-        write_bundle(snapshot, incident.alert, telemetry)
+        write_bundle(snapshot, alert, telemetry)
         seen = f"{len(telemetry.metrics)} series, {len(telemetry.spans)} spans and {len(telemetry.logs)} log lines"
         self.store.note(incident_id, "collected", f"collected {seen} about {len(telemetry.services)} services")
         for item in telemetry.missing:
@@ -86,23 +87,24 @@ class IncidentSteps:
 
     def investigate(self, incident_id: str) -> None:
         """Rank causes and changes from what was collected, and keep what a person needs to check it."""
-        if self.store.latest(incident_id, Diagnosis) is not None:
+        if self.store.latest(incident_id, Diagnosis, after=Look) is not None:
             return
         incident = self.store.incident(incident_id)
+        alert = self.files.alert(incident)
         telemetry = read_telemetry(self.files.snapshot(incident_id))
-        start = incident.alert.fired_at - timedelta(minutes=self.settings.lookback_minutes)
-        over = incident.alert.fired_at - COME_BACK
+        start = alert.fired_at - timedelta(minutes=self.settings.lookback_minutes)
+        over = alert.fired_at - COME_BACK
         past = episodes(self.store, incident.environment, since=start, before=over)
-        diagnosis = self.investigator(incident.alert, calm(telemetry, past))
+        diagnosis = self.investigator(alert, calm(telemetry, past))
         graph = telemetry.graph.merged(join_spans(telemetry.spans, telemetry.services).graph)
         for artifact in (
             Topology.of(graph),
             ChangeExcerpt(changes=telemetry.changes),
-            excerpt_of(incident.alert, telemetry.metrics, diagnosis),
+            excerpt_of(alert, telemetry.metrics, diagnosis),
             diagnosis,
         ):
             self.store.put(incident_id, artifact)
-        impact = impact_of(incident.alert, telemetry, diagnosis, objective=self.settings.objective)
+        impact = impact_of(alert, telemetry, diagnosis, objective=self.settings.objective)
         self.store.put(incident_id, impact)
         severity = severity_with(impact, diagnosis)
         self.store.set_severity(incident_id, severity)
@@ -113,7 +115,7 @@ class IncidentSteps:
         """Draft a fix, where one is safe to propose. What recovered meanwhile needs none."""
         if self._standing(incident_id) is IncidentStatus.resolved:
             return False
-        if self.store.latest(incident_id, Proposal) is not None:
+        if self.store.latest(incident_id, Proposal, after=Look) is not None:
             return True
         incident, diagnosis = self.store.incident(incident_id), self.files.diagnosis(incident_id)
         try:

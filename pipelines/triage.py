@@ -9,13 +9,17 @@ of every open incident in the same environment, and joins the best match that re
 
 So the same service joins for half an hour, a direct caller or callee just as long, and one two calls away for
 about a quarter of an hour. The incident's timeline says in words why an alert joined.
+
+An incident that was handed to a person without a fix is looked at again when another alert joins it: what opened it
+may have been a false alarm or a first faint sign, and what it could not tell then it may be able to tell now.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.domain import Alert, AlertLevel, AlertStatus, Incident, IncidentStatus, Severity, now
+from data.action import Operation
+from data.domain import Alert, AlertLevel, AlertStatus, Incident, IncidentStatus, Look, PullRequest, Severity, now
 from data.store import Store, new_incident_id
 from data.topology import ServiceGraph
 from data.transaction import Transaction
@@ -26,15 +30,21 @@ MOST_CALLS = 2
 HALVED_AFTER_MINUTES = 30.0
 MOST_MINUTES = 30.0
 THRESHOLD = 0.35
+# A storm of alerts that nothing can be made of is looked at so many times more, and no oftener.
+MOST_LOOKS = 4
 
 
 @dataclass(frozen=True)
 class Triage:
-    """What became of an alert. ``is_new``: it opened the incident. ``resolved``: it closed the incident."""
+    """What became of an alert. ``is_new``: it opened the incident. ``resolved``: it closed the incident.
+
+    ``look``: it joined an incident that is to be looked at anew, for the so-manieth time.
+    """
 
     incident_id: str | None
     is_new: bool = False
     resolved: bool = False
+    look: int | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,23 @@ def _join(transaction: Transaction, key: str, alert: Alert, match: Match) -> Tri
     transaction.attach(key, match.incident.id)
     message = f"{alert.service}: {alert.title}; joined because {match.reason}"
     transaction.note(match.incident.id, "joined", message, alert=key, score=round(match.score, 3), threshold=THRESHOLD)
-    return Triage(match.incident.id)
+    return Triage(match.incident.id, look=_look_again(transaction, key, alert, match.incident))
+
+
+def _look_again(transaction: Transaction, key: str, alert: Alert, incident: Incident) -> int | None:
+    """Have an incident looked at anew that a person was handed without a fix; which look it is, None where it is none.
+
+    Where a fix was put to people, they have something to decide, or decided it: that is not taken from under them.
+    """
+    looks = len(transaction.all(incident.id, Look))
+    if incident.status is not IncidentStatus.escalated or looks >= MOST_LOOKS:
+        return None
+    if any(transaction.all(incident.id, kind) for kind in (PullRequest, Operation)):
+        return None
+    transaction.put(incident.id, Look(alert=alert))
+    message = f"looking again, from the alert about {alert.service}"
+    transaction.move(incident.id, IncidentStatus.investigating, message, alert=key, look=looks + 2)
+    return looks + 2
 
 
 def _open(transaction: Transaction, key: str, alert: Alert) -> Triage:
@@ -223,6 +249,7 @@ def _earlier(transaction: Transaction, key: str, incident_id: str | None) -> Tri
     """What :func:`triage` answered when it took this alert in."""
     if incident_id is None:
         return Triage(None)
-    told = {kind for kind, detail in transaction.events(incident_id) if detail.get("alert") == key}
+    told = {kind: detail for kind, detail in transaction.events(incident_id) if detail.get("alert") == key}
     resolved = IncidentStatus.resolved.value in told
-    return Triage(incident_id, is_new="opened" in told and not resolved, resolved=resolved)
+    look = told.get(IncidentStatus.investigating.value, {}).get("look")
+    return Triage(incident_id, is_new="opened" in told and not resolved, resolved=resolved, look=look)

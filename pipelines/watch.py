@@ -6,6 +6,7 @@ nothing itself. What is firing is read from the open incidents, so a restart nei
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ from pipelines.collect import gather
 
 SOURCE = "watch"
 HISTORY = timedelta(minutes=10)
+# A service that fires already alerts once more when something there has moved so many times as far: what fired first
+# may have been a false alarm, and would swallow what comes after it.
+WORSE = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,11 @@ class Watch:
         metrics = gather(request, self.sources, deadline_s=self.deadline_s).metrics
         firing = self._firing()
         raised = [recovery(alert, as_of) for alert in firing if _is_over(alert, metrics, as_of)]
-        # One alert a service: a second symptom of what is firing already tells nobody anything.
-        known = {alert.service for alert in firing}
+        # One alert a service: a second symptom of what is firing already tells nobody anything, unless it is far worse.
+        known = _worst(firing)
         past = episodes(self.store, self.environment, since=request.start, before=as_of)
         breaches = detect_lasting(calm_metrics(metrics, past), as_of=as_of)
-        fresh = [b for b in breaches if b.key.service not in known]
+        fresh = [b for b in breaches if b.score >= WORSE * known.get(b.key.service, 0.0)]
         if fresh and not self._is_settling():
             raised.append(alert_about(fresh[0], as_of, self.environment))
         for receipt in self.store.receive([(alert, "") for alert in raised]):
@@ -82,8 +86,9 @@ def alert_about(breach: Breach, at: datetime, environment: str | None) -> Alert:
         value=breach.now,
         threshold=breach.limit,
         environment=environment,
-        extra={"instance": key.instance, "unit": key.unit, "usual": breach.usual, "rises": breach.rises},
-    )
+        extra={"instance": key.instance, "unit": key.unit, "usual": breach.usual, "rises": breach.rises,
+               "score": breach.score},
+    )  # fmt: skip
 
 
 def recovery(alert: Alert, at: datetime) -> Alert:
@@ -91,6 +96,14 @@ def recovery(alert: Alert, at: datetime) -> Alert:
     return alert.model_copy(
         update={"status": AlertStatus.resolved, "fired_at": at, "title": f"{alert.service} {alert.metric} is as usual"}
     )
+
+
+def _worst(firing: Sequence[Alert]) -> dict[str, float]:
+    """How far, in ordinary variations, the worst that fires of each service had moved when it alerted."""
+    worst: dict[str, float] = {}
+    for alert in firing:
+        worst[alert.service] = max(worst.get(alert.service, 0.0), float(alert.extra.get("score", math.inf)))
+    return worst
 
 
 def _is_over(alert: Alert, metrics: Metrics, as_of: datetime) -> bool:

@@ -133,8 +133,8 @@ class Worker:
         self.begin_conclude(incident_id)
         return feedback
 
-    def begin_respond(self, incident_id: str) -> None:
-        with SetWorkflowID(incident_id):
+    def begin_respond(self, incident_id: str, look: int = 1) -> None:
+        with SetWorkflowID(incident_id if look == 1 else f"{incident_id}:look:{look}"):
             DBOS.start_workflow(self._respond, incident_id)
 
     def begin_conclude(self, incident_id: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from data import audit
-from data.domain import Diagnosis, Feedback, IncidentStatus, PullRequest, PullRequestState, Verdict
+from data.domain import Diagnosis, Feedback, IncidentStatus, Look, PullRequest, PullRequestState, Verdict
 from data.errors import ConfigError
 from data.excerpt import ChangeExcerpt, MetricExcerpt, Topology
 from data.impact import Impact
 from data.settings import Settings
+from data.sources.bundle import read_alert
 from serving.bootstrap import running
 
 Git = Callable[..., str]
@@ -149,6 +150,21 @@ def test_what_is_not_configured_is_said_and_a_person_takes_over(settings: Settin
         nexus.post()
         nexus.until(IncidentStatus.escalated)
         assert f"set QAI_{missing.upper()}" in " / ".join(nexus.timeline())
+
+
+def test_what_was_handed_over_without_a_fix_is_looked_at_again_when_more_alerts(
+    settings: Settings, start: Any, until: Any
+) -> None:
+    with start(settings.model_copy(update={"repository": None})) as nexus:
+        nexus.post()
+        incident = nexus.until(IncidentStatus.escalated)
+        store, files = nexus.services.store, nexus.services.settings.state_dir / "incidents"
+        nexus.post(id="2", alert_id="8", alert_cycle_key="c2", service="storefront", tags="env:prod")
+        until(lambda: len(store.all(incident.id, Diagnosis)) == 2)
+        nexus.until(IncidentStatus.escalated)
+        assert [look.alert.service for look in store.all(incident.id, Look)] == ["storefront"]
+        assert {read_alert(folder).service for folder in files.iterdir()} == {"checkout", "storefront"}
+        assert "looking again, from the alert about storefront" in nexus.timeline()
 
 
 def test_the_same_on_postgresql(settings: Settings, start: Any, postgres_url: str) -> None:

@@ -37,8 +37,8 @@ class Plain:
         self.log.append(function.__name__)
         return function(*args, **kwargs)
 
-    def begin_respond(self, incident_id: str) -> None:
-        self.log.append(f"respond {incident_id}")
+    def begin_respond(self, incident_id: str, look: int = 1) -> None:
+        self.log.append(f"respond {incident_id}" + (f" again, {look}" if look > 1 else ""))
 
     def begin_conclude(self, incident_id: str) -> None:
         self.log.append(f"conclude {incident_id}")
@@ -55,6 +55,7 @@ def log_of(flow: Callable[..., Any], **answers: Any) -> list[str]:
     [
         (Triage("INC-1", is_new=True), ["triage", "respond INC-1"]),
         (Triage("INC-1"), ["triage"]),
+        (Triage("INC-1", look=2), ["triage", "respond INC-1 again, 2"]),
         (Triage("INC-1", resolved=True), ["triage", "conclude INC-1"]),
         (Triage(None), ["triage"]),
     ],

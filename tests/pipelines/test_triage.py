@@ -14,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from data.database import connect, migrate
-from data.domain import Alert, AlertLevel, AlertStatus, IncidentStatus, Severity
+from data.domain import Alert, AlertLevel, AlertStatus, IncidentStatus, Look, PullRequest, PullRequestState, Severity
 from data.errors import StoreError
 from data.store import Store
 from data.topology import ServiceGraph
 from pipelines.intake import UNKNOWN_SERVICE
-from pipelines.triage import THRESHOLD, Triage, first_severity, triage
+from pipelines.triage import MOST_LOOKS, THRESHOLD, Triage, first_severity, triage
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # web -> cart -> stock -> shelf; web -> look; cart and look share nothing
@@ -120,6 +120,51 @@ def test_near_alerts_join_and_the_timeline_says_why(
         assert notes(store, first.incident_id)[-1] == f"{service}: {service} is slow; joined because {because}"
         joined = store.events(first.incident_id)[-1]
         assert joined.detail["score"] >= THRESHOLD
+
+
+def handed_over(store: Store, incident_id: str | None) -> str:
+    assert incident_id is not None
+    store.move(incident_id, IncidentStatus.escalated, "a person has to take over")
+    return incident_id
+
+
+def test_what_joins_an_incident_that_was_handed_over_has_it_looked_at_again(either: Store) -> None:
+    (first,) = take_in(either, alert())
+    id_ = handed_over(either, first.incident_id)
+    second, third = take_in(either, alert("stock", 1), alert("web", 2))
+    assert (second.look, third.look) == (2, None), "a third one while it is being looked at only joins"
+    assert either.incident(id_).status is IncidentStatus.investigating
+    assert [look.alert for look in either.all(id_, Look)] == [alert("stock", 1)]
+    handed_over(either, id_)
+    (fourth,) = take_in(either, alert("look", 3))
+    assert fourth.look == 3
+
+
+def test_a_look_is_the_same_one_when_triage_runs_again(store: Store) -> None:
+    (first,) = take_in(store, alert())
+    handed_over(store, first.incident_id)
+    [key] = receive(store, alert("stock", 1))
+    assert triage(store, key, GRAPH) == triage(store, key, GRAPH) == Triage(first.incident_id, look=2)
+    assert len(store.all(first.incident_id or "", Look)) == 1
+
+
+def test_a_fix_that_was_put_to_people_is_not_taken_from_under_them(store: Store) -> None:
+    (first,) = take_in(store, alert())
+    id_ = handed_over(store, first.incident_id)
+    store.put(id_, PullRequest(number=1, repository="shop", branch="b", base="main", head="a" * 40, title="Revert",
+                               body="", diff="", state=PullRequestState.closed))  # fmt: skip
+    (second,) = take_in(store, alert("stock", 1))
+    assert second == Triage(id_)
+    assert store.incident(id_).status is IncidentStatus.escalated
+
+
+def test_a_storm_is_looked_at_a_bounded_number_of_times(store: Store) -> None:
+    (first,) = take_in(store, alert())
+    looks = []
+    for minute in range(1, MOST_LOOKS + 3):
+        handed_over(store, first.incident_id)
+        looks += [result.look for result in take_in(store, alert("stock", minute))]
+    assert looks == [*range(2, MOST_LOOKS + 2), None, None]
 
 
 def test_three_calls_away_is_too_far(store: Store) -> None:

@@ -81,6 +81,22 @@ def test_neighbours_that_suffer_too_join_the_incident_and_it_ends_with_the_last(
     assert raised[-1][1:] == ("resolved", "web")
 
 
+class Worsening(Shop):
+    """A little slow from minute 20 on, and very from minute 21."""
+
+    def _latency(self, seed: int, window: tuple[float, float], at: np.ndarray) -> np.ndarray:
+        minute = (at - T0.timestamp()) / 60
+        return super()._latency(seed, (99, 99), at) + np.where(minute >= 20, 60, 0) + np.where(minute >= 21, 4000, 0)
+
+
+def test_a_service_that_gets_far_worse_alerts_once_more(store: Store) -> None:
+    raised = play(watched(store, Worsening(api=(99, 99))), 15, 25)
+    assert [(status, service) for _, status, service in raised] == [("firing", "api"), ("firing", "api")]
+    (faint, _, _), (plain, _, _) = raised
+    assert 20 < faint < 21 <= plain < 22
+    assert len(store.incidents()) == 1
+
+
 def test_a_restart_neither_repeats_nor_forgets(store: Store) -> None:
     shop = Shop(api=(20, 24))
     first = play(watched(store, shop), 15, 22)
