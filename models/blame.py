@@ -105,27 +105,37 @@ def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: Servi
 
 
 def passed_on(
-    share: Floats, findings: Iterable[Finding], row: Mapping[str, int], alert: Alert, telling: Collection[str]
+    share: Floats, findings: Iterable[Finding], row: Mapping[str, int], alert: Alert
 ) -> tuple[Floats, Floats]:
     """``share``, and the same after callers have passed on what spans say they only waited for, or had fail on them.
 
     Metrics cannot tell a slow service from one whose calls are slow on the way, or go to somebody who tells nothing of
     itself (a provider, a database): spans can. An alert on failures is told apart by failed calls, others by time.
-    Where calls fail to one of ``telling``, who has telemetry of its own, either side may be wrong: by half.
     """
     kind = kind_of(alert.metric or alert.title)
     channels = _BY_FAILURES if kind in (Kind.error, Kind.availability) else _BY_TIME
-    left, got = np.ones(len(share)), np.zeros(len(share))
+    left, got = _passing(share, findings, row, channels)
+    return np.maximum(share, got), np.maximum(left * share, got)
+
+
+def failures_passed_on(own: Floats, findings: Iterable[Finding], row: Mapping[str, int]) -> tuple[Floats, Floats]:
+    """How much of its failures each service keeps, in [0, 1], once those of its calls that are their callees' failures
+    are theirs; and what of ``own``, the failures that began at each by what metrics tell, comes to each that way.
+    """
+    return _passing(own, findings, row, _BY_FAILURES)
+
+
+def _passing(
+    amount: Floats, findings: Iterable[Finding], row: Mapping[str, int], channels: Collection[Channel]
+) -> tuple[Floats, Floats]:
+    """The share that each service keeps, and what it is given of ``amount`` by those that call it."""
+    left, got = np.ones(len(amount)), np.zeros(len(amount))
     for finding in findings:
         if finding.channel in channels and PASSED_ON in finding.detail:
             caller, part = finding.detail[PASSED_ON]
-            part *= finding.trust
-            if finding.channel in _BY_FAILURES and finding.service in telling:
-                part *= 0.5
-            left[row[caller]] -= part
-            got[row[finding.service]] += part * share[row[caller]]
-    kept = np.clip(left, 0.0, 1.0) * share
-    return np.maximum(share, got), np.maximum(kept, got)
+            left[row[caller]] -= part * finding.trust
+            got[row[finding.service]] += part * finding.trust * amount[row[caller]]
+    return np.clip(left, 0.0, 1.0), got
 
 
 def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
 from models.features import LEVEL_SHARE, MAX_SCORE, Period, change_scores
-from models.indicators import Kind, direction_of, kind_of, words_of
+from models.indicators import Kind, direction_of, kind_of, milliseconds, words_of
 
 SYMPTOMS = frozenset({Kind.latency, Kind.error, Kind.availability})
 # The last half minute is compared with what was usual until a minute ago: a short ramp shows in between.
@@ -35,8 +35,9 @@ SAMPLES, OF_LAST = 3, 4
 FILLS = frozenset({Kind.memory, Kind.disk, Kind.saturation})
 GROWTH, QUARTERS = timedelta(seconds=40), 4
 GROWTH_SHARE = 0.25
-# Users do not feel less than this: half as long again, or two in a hundred more failing.
-LATENCY_SHARE = 0.5
+# Users do not feel less than this: half as long again, or two in a hundred more failing. A tenth of a second is felt as
+# at once (Nielsen, "Usability Engineering", 1993, chapter 5); a page is some calls, so that each has a part of it.
+LATENCY_SHARE, LATENCY_MS = 0.5, 20.0
 FAILING_SHARE = 0.02
 
 
@@ -123,7 +124,7 @@ def _felt(metrics: Metrics, period: Period, known: npt.NDArray[np.bool_]) -> Ite
         key, usual, now = scores.keys[i], float(scores.base[i]), float(scores.now[i])
         towards = _harmful(scores.kinds[i], key)
         limit = usual + towards * HELD * float(scores.scale[i])
-        if is_symptom(key) and is_felt(scores.kinds[i], usual, now):
+        if is_symptom(key) and is_felt(key, usual, now):
             recent = _last(metrics, i, period.end, OF_LAST)
             if len(recent) == OF_LAST and (towards * (recent - limit) > 0).sum() >= SAMPLES:
                 yield Breach(key, usual, now, limit, float(scores.harm[i]))
@@ -153,8 +154,10 @@ def _finite(values: Floats) -> Floats:
     return np.asarray(values[np.isfinite(values)])
 
 
-def is_felt(kind: Kind, usual: float, now: float) -> bool:
-    if kind is Kind.latency:
-        return now >= (1.0 + LATENCY_SHARE) * usual
+def is_felt(key: SeriesKey, usual: float, now: float) -> bool:
+    """Whether users feel that a symptom went from ``usual`` to ``now``."""
+    if kind_of(key.metric, key.unit) is Kind.latency:
+        in_ms = milliseconds(key.metric, key.unit)
+        return now >= (1.0 + LATENCY_SHARE) * usual and (in_ms is None or (now - usual) * in_ms >= LATENCY_MS)
     whole = 100.0 if max(abs(usual), abs(now)) > 1.0 else 1.0
     return abs(now - usual) >= FAILING_SHARE * whole

@@ -131,6 +131,24 @@ def kind_of(name: str, unit: str = "") -> Kind:
     return Kind.latency if by_time or any(re.fullmatch(r"p\d\d+", word) for word in words) else Kind.other
 
 
+# One of each unit of time, in milliseconds.
+_MILLISECONDS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1e3),
+    **dict.fromkeys(("ms", "msec", "millis", "millisecond", "milliseconds"), 1.0),
+    **dict.fromkeys(("us", "microsecond", "microseconds"), 1e-3),
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1e-6),
+}
+
+
+@lru_cache(maxsize=65_536)
+def milliseconds(name: str, unit: str = "") -> float | None:
+    """How many milliseconds one of what a metric counts is, by its unit or else its name; None where neither tells."""
+    if unit:
+        return _MILLISECONDS.get(unit.lower())
+    told = {_MILLISECONDS[word] for word in words_of(name) if word in _MILLISECONDS}
+    return told.pop() if len(told) == 1 else None
+
+
 # Measured at a caller, or on a host that others share: as much about them as about the service itself.
 _ELSEWHERE = _words("client upstream outbound egress dependency downstream node host machine")
 

@@ -169,7 +169,7 @@ def _stands_out(level: Level) -> bool:
     assert level.now is not None
     variation = abs(level.limit - level.usual) / HELD
     is_far = abs(level.now - level.usual) >= ALARM * max(variation, 1e-12)
-    return is_far and is_felt(kind_of(level.key.metric, level.key.unit), level.usual, level.now)
+    return is_far and is_felt(level.key, level.usual, level.now)
 
 
 def _was_out(level: Level) -> bool:

@@ -8,6 +8,7 @@ queueing in front of the callee, a connection that had to be made; it is credite
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from data.domain import EvidenceKind
 from data.telemetry import Metrics
 from data.topology import ServiceGraph
 from models.base import PASSED_ON, Channel, Finding
+from models.failures import share_of_callee
 from models.features import Period
 
 # Under this many spans before the onset nothing is known of what is usual.
@@ -43,7 +45,8 @@ class Traces:
     * ``gap_ms``: what the parent waited beyond this span; NaN unless this is its only child, in another service;
     * ``by_client``: the parent is a client's span, so that the gap is none of its own work;
     * ``failed``; ``origin``: failed, and no child of it did;
-    * ``names``: the service that a childless span calls, by its ``peer_service`` or its operation; None mostly.
+    * ``names``: the service that a childless span calls, by its ``peer_service`` or its operation; None mostly;
+    * ``asked``: the service that answered a client's span; None where none did.
     """
 
     spans: pd.DataFrame
@@ -89,6 +92,7 @@ def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     waits = inside & np.isin(np.arange(len(table)), parent[np.isfinite(table["gap_ms"].to_numpy())])
     own = np.maximum(duration - in_children, 0.0)
     own[waits] = np.nan
+    table["asked"] = _asked_of(waits, parent, service)
     table["by_client"] = known & inside[parent]
     table["failed"] = failed
     table["origin"] = failed & ~child_failed
@@ -112,7 +116,7 @@ def span_findings(traces: Traces, period: Period) -> list[Finding]:
     floor = _noticeable(before)
     own = _slowed(before, window, "own_ms", ["service", "operation"], floor)
     gap = _slowed(before, window, "gap_ms", ["service", "caller"], floor)
-    peer = _slowed(before, window, "peer_ms", ["names", "service"], floor)
+    peer = _slowed(_answered_once(before, window), window, "peer_ms", ["names", "service"], floor)
     gap, peer = _waited(own, gap, peer, floor)
     return [
         *(_own_time(row) for row in _notable(own)),
@@ -188,6 +192,16 @@ def _gaps(
     return gap
 
 
+def _asked_of(
+    waits: npt.NDArray[np.bool_], parent: npt.NDArray[np.intp], service: npt.NDArray[np.object_]
+) -> npt.NDArray[np.object_]:
+    """The service of the one child of each span that waits for it; None for all others."""
+    asked = np.full(len(parent), None, dtype=object)
+    children = np.flatnonzero((parent >= 0) & waits[parent])
+    asked[parent[children]] = service[children]
+    return asked
+
+
 def _failed(table: pd.DataFrame) -> npt.NDArray[Any]:
     failed = np.zeros(len(table), bool)
     if "status" in table.columns:
@@ -239,6 +253,20 @@ def _slowed(before: pd.DataFrame, window: pd.DataFrame, column: str, by: list[st
     return table.assign(
         score=(table["now"] - table["base"]) / np.fmax(table["spread"] / 1.35, floor), trust=1.0
     ).reset_index()
+
+
+def _answered_once(before: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
+    """``before``, where calls on ways on which somebody answered, as nobody does now, are told as the others are.
+
+    A callee that hangs has no span for the calls it never gets to; what they used to take is what they took when it
+    did.
+    """
+    now = set(map(tuple, window[["names", "service"]].dropna().drop_duplicates().to_numpy()))
+    then = set(map(tuple, before[["names", "service"]].dropna().drop_duplicates().to_numpy()))
+    answered = before[before["asked"].notna()]
+    ways = pd.Series(zip(answered["asked"], answered["service"], strict=True), index=answered.index, dtype=object)
+    silent = answered[ways.isin(now - then)]
+    return pd.concat([before, silent.assign(names=silent["asked"], peer_ms=silent["duration_ms"])])
 
 
 def _trusted(gap: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
@@ -334,6 +362,7 @@ def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
     findings = []
     origin = window[window["origin"]]
     usual = before.groupby("service", observed=True)["origin"].mean()
+    tells = {*before["service"].unique(), *window["service"].unique()}
     for service, spans in origin.groupby("service", observed=True):
         total = int((window["service"] == service).sum())
         share, was = len(spans) / total, float(usual.get(service, 0.0))
@@ -351,24 +380,35 @@ def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
             "usual_share": was,
             "error": texts.mode().iloc[0] if len(texts) else "",
         }
-        # Where the failing calls went to someone without spans, it may be either.
-        trust = 1.0 - 0.5 * float(spans["names"].notna().mean())
+        shares = _shares_of_callees(spans, tells)
+        # Where calls failed, it may be whom they went to.
+        trust = 1.0 - float(sum(shares.values()))
         finding = Finding(str(service), Channel.error_origin, float(score), EvidenceKind.span, text, "spans",
                           "errors", first, detail, trust)  # fmt: skip
         findings.append(finding)
-        findings.extend(_unanswered(spans, finding))
+        findings.extend(_of_callee(name, answered, share, finding) for (name, answered), share in shares.items())
     return findings
 
 
-def _unanswered(spans: pd.DataFrame, origin: Finding) -> list[Finding]:
-    """Failed calls that name a service which has no span of its own there: it may be the one that is down."""
-    shares = spans["names"].dropna().value_counts() / len(spans)
-    return [
-        Finding(str(name), Channel.peer_errors, origin.score * float(share), EvidenceKind.span,
-                f"calls of {origin.service} to {name} fail and {name} has no span for them", "spans", "failing calls",
-                origin.at, {PASSED_ON: (origin.service, float(share))})
-        for name, share in shares.items()
-    ]  # fmt: skip
+def _shares_of_callees(spans: pd.DataFrame, tells: set[str]) -> dict[tuple[str, bool], float]:
+    """How much of one service's failures belongs to each of those it called, and whether that one answered."""
+    shares: dict[tuple[str, bool], float] = defaultdict(float)
+    said = spans["error"].fillna("").astype(str) if "error" in spans else pd.Series("", index=spans.index)
+    status = spans["status"].fillna("").astype(str) if "status" in spans else pd.Series("", index=spans.index)
+    answered = spans["names"].isna()
+    callees = spans["names"].where(~answered, spans["asked"])
+    for callee, by_itself, text in zip(callees, answered, said + " " + status, strict=True):
+        if not pd.isna(callee):
+            shares[str(callee), by_itself] += share_of_callee(text, tells=callee in tells) / len(spans)
+    return dict(shares)
+
+
+def _of_callee(name: str, answered: bool, share: float, origin: Finding) -> Finding:
+    """That failed calls may be the failure of ``name``, whom they went to."""
+    own = f"{name} reports no failure of them" if answered else f"{name} has no span for them"
+    text = f"calls of {origin.service} to {name} fail and {own}"
+    return Finding(name, Channel.peer_errors, origin.score * share, EvidenceKind.span, text, "spans", "failing calls",
+                   origin.at, {PASSED_ON: (origin.service, share)})  # fmt: skip
 
 
 def _per_request(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:

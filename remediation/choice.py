@@ -7,8 +7,8 @@ likelier than all other explanations together. Else, in order:
    whatever carried a known commit is undone by reverting the commit; a flag is put back; a configuration or a
    deploy without a known commit is rolled back. A change nobody can undo, such as a region failing, gets no remedy.
 2. With no change to blame, the leading candidate's own evidence decides: demand or saturation that rose calls
-   for capacity; memory, file descriptors or threads that rose while demand did not, or an out-of-resource
-   message, look like a leak and call for a restart.
+   for capacity; memory, file descriptors, threads or connections that rose while demand did not, or an
+   out-of-resource message, look like a leak and call for a restart.
 3. Otherwise nothing is proposed, and a person takes over.
 """
 
@@ -39,9 +39,12 @@ _SATURATION = _words(
     "cpu queue queued depth backlog lag pool pending inflight saturation utilization utilisation throttled"
 )
 _LEAKING = _words("memory mem heap rss fds fd descriptors goroutines threads handles sockets")
+# Slow calls hold connections a little longer anyway: these have run up only at so many times the usual.
+_HELD, RUN_UP = _words("connections connection conns"), 5.0
 _NOT_DEMAND = _words("error errors failed failures duration latency ms seconds time wait timeout 4xx 5xx p99 p95 p50")
 _EXHAUSTED = re.compile(
-    r"out of memory|oom.?kill|outofmemoryerror|too many open files|cannot allocate memory|memory limit exceeded",
+    r"out of memory|oom.?kill|outofmemoryerror|\bmemoryerror\b|too many open files|can(no|')?t allocate memory"
+    r"|memory limit exceeded|std::bad_alloc",
     re.IGNORECASE,
 )
 
@@ -142,17 +145,14 @@ def _remedy_for(change: Change) -> tuple[Remedy, str]:
 def _relieve(candidate: Candidate, diagnosis: Diagnosis) -> Choice:
     """The remedy for a cause that no change explains: capacity, a restart, or none."""
     if diagnosis.no_change_probability < 0.5:
-        raise ProposalError(
-            "whether a change did it could not be seen, and what undoes a change is not what adds capacity; look at "
-            f"what was changed first ({_listed(diagnosis.unseen)})"
-        )
+        raise ProposalError(_torn(diagnosis))
     # Both have to hold: this service is the cause, and no change is.
     confidence = candidate.probability * diagnosis.no_change_probability
     own = _evidence_of(candidate, diagnosis)
     risen = [reading for item in own if (reading := reading_of(item)) is not None and reading.rose]
     demand = [r for r in risen if _is(r, _DEMAND) and not _is(r, _NOT_DEMAND | _SATURATION)]
     saturated = [r for r in risen if _is(r, _SATURATION) and not _is(r, _NOT_DEMAND)]
-    leaking = [r.evidence for r in risen if _is(r, _LEAKING)]
+    leaking = [r.evidence for r in risen if _is(r, _LEAKING) or (_is(r, _HELD) and r.rose_by(RUN_UP))]
     leaking += [e.id for e in own if e.kind is EvidenceKind.log and _EXHAUSTED.search(e.summary)]
     service, unblamed = candidate.service, diagnosis.no_change_evidence[:1]
     if leaking and not demand:
@@ -166,6 +166,22 @@ def _relieve(candidate: Candidate, diagnosis: Diagnosis) -> Choice:
     raise ProposalError(
         f"{service} is the likeliest cause, but no change is blamed and nothing seen of it (no rise in demand, "
         "saturation or held resources) says what would help; a person has to decide"
+    )
+
+
+def _torn(diagnosis: Diagnosis) -> str:
+    """Why nothing is done, neither to a change nor otherwise, where no single change leads and none is not clear."""
+    none, together = diagnosis.no_change_probability, sum(change.probability for change in diagnosis.changes)
+    if none + together < 0.9:
+        return (
+            "whether a change did it could not be seen, and what undoes a change is not what adds capacity; look at "
+            f"what was changed first ({_listed(diagnosis.unseen)})"
+        )
+    likeliest = sorted(diagnosis.changes, key=lambda change: -change.probability)[:3]
+    named = ", ".join(f"{plain(change.id, 40)} {change.probability:.0%}" for change in likeliest)
+    return (
+        f"that some change did it ({together:.0%}) is likelier than that none did ({none:.0%}), but no single one is; "
+        f"look at these first: {named}"
     )
 
 

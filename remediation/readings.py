@@ -25,6 +25,10 @@ class Reading:
         """Whether it is known to have gone up."""
         return self.baseline is not None and self.current is not None and self.current > self.baseline
 
+    def rose_by(self, times: float) -> bool:
+        """Whether it is known to have gone up to so many times what it was, or what one would be."""
+        return self.rose and self.current is not None and self.current >= times * max(self.baseline or 0.0, 1.0)
+
     @property
     def words(self) -> frozenset[str]:
         """The words its name is made of, in lower case."""

@@ -24,8 +24,8 @@ _IMMEDIATE = (ChangeKind.flag, ChangeKind.config, ChangeKind.infrastructure)
 TOLERANCE_MINUTES, LATE_PER_MINUTE, LATE_WORST = 1.5, 0.4, 3.0
 # A change at work for some minutes in which all was well is cleared in part: leaks, rare branches and schedules wait.
 WELL_SINCE, WELL_MINUTES = -1.2, 2.0
-# One that took effect as the trouble began, at a suspect, is that much likelier.
-AS_IT_BEGAN = 0.6
+# One that took effect as the trouble began, at a suspect, is that much likelier; half so if it did within this before.
+AS_IT_BEGAN, BLURRED_MINUTES = 0.6, 0.25
 NAMED, CARRIED, NEVER_DEPLOYED = 0.8, 0.0, -1.5
 _SHORTEST_SHA = 7
 _SHA = re.compile(r"[0-9a-fA-F]{7,40}")
@@ -134,11 +134,13 @@ def _health(effect: Effect, beginning: Beginning, reach: float) -> Signal:
     if beginning.well_until is None:
         return Signal(0.0, "")
     minutes = (beginning.well_until - effect.at) / _MINUTE
-    if minutes > 0:
-        weight = WELL_SINCE * -math.expm1(-minutes / WELL_MINUTES)
-        return Signal(weight, f"all was well for {minutes:.0f} min after it took effect", "well")
+    # A deploy takes seconds to show, and samples are seconds apart: it is not clear on the first that comes after it.
+    began = AS_IT_BEGAN * reach * 0.5 ** (max(minutes, 0.0) / BLURRED_MINUTES)
+    well = WELL_SINCE * -math.expm1(-max(minutes, 0.0) / WELL_MINUTES)
+    if -well > began:
+        return Signal(well + began, f"all was well for {minutes:.0f} min after it took effect", "well")
     near = (effect.at - beginning.at) / _MINUTE <= TOLERANCE_MINUTES
-    return Signal(AS_IT_BEGAN * reach if near else 0.0, "it took effect as the trouble began", "began")
+    return Signal(well + began if near else 0.0, "it took effect as the trouble began", "began")
 
 
 def _name(carrier: Change) -> str:

@@ -21,7 +21,8 @@ from models.changes.signal import Signal
 RESTORES, RESTORES_LEAST = -3.0, -0.8
 RECENT = timedelta(days=1)
 SAYS_SO = -1.2
-UNDONE = -3.5
+# What is undone does nothing any more, whatever speaks for it; data that it left behind may.
+UNDONE = -6.0
 # To have been undone once says that somebody thought it harmful.
 AGAIN = 0.8
 # Trouble outlives its cause for a while, and clocks differ.

@@ -16,7 +16,7 @@ from data.domain import Alert
 from data.telemetry import Floats, to_datetime64
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
+from models.blame import blame, edge_rows, failures_passed_on, passed_on, trust, unexplained_harm
 from models.features import Period, by_name
 from models.indicators import Kind, kind_of
 from models.load import inherited_load
@@ -26,6 +26,10 @@ Indices = npt.NDArray[np.intp]
 CHANNELS = tuple(Channel)
 KINDS = tuple(Kind)
 MODALITIES = ("metrics", "spans", "logs", "graph")
+# What a service shows, in spans and beside its neighbours, merely for being asked too much.
+STRAINED = frozenset({Channel.own_time, Channel.gap, Channel.peer_time, Channel.ways, Channel.callers_slow,
+                      Channel.callers_fail, Channel.own_errors, Channel.error_origin, Channel.peer_errors,
+                      Channel.times_slower, Channel.grown, Channel.calls})  # fmt: skip
 # A series has begun to deviate where it first lies this many spreads off its level before the onset.
 DEVIATES = 3.0
 
@@ -113,7 +117,7 @@ def _signs(
     column = {channel: j for j, channel in enumerate(CHANNELS)}
     board = np.zeros((len(services), len(CHANNELS)))
     trusted = np.zeros_like(board)
-    telling = {key.service for block in blocks for key in block.scores.keys}
+    strain = np.ones(len(services))
     for block in blocks:
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
         columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
@@ -121,18 +125,23 @@ def _signs(
         np.maximum.at(board, (rows, columns), harm)
         np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, services, edges, alert.service))
         blamed = blame(block.scores, rows, services, graph, alert)
-        share, believed = passed_on(blamed, findings, row, alert, telling)
+        share, believed = passed_on(blamed, findings, row, alert)
         gone = np.bincount(rows, weights=block.scores.vanished, minlength=len(services))
         for signs, table in ((share, board), (believed, trusted)):
             for shown, channel in ((signs, Channel.blame), (gone, Channel.vanished)):
                 np.maximum(table[:, column[channel]], shown, out=table[:, column[channel]])
         # Strained by its callers' surge, a service is a victim: its signs count for less, the more it is asked to do.
-        load = inherited_load(block.scores, rows, len(services), edges)[:, None]
-        board, trusted = board / load, trusted / load
+        load = inherited_load(block.scores, rows, len(services), edges)
+        board, trusted, strain = board / load[:, None], trusted / load[:, None], np.maximum(strain, load)
     for finding in findings:
         at = (row[finding.service], column[finding.channel])
-        board[at] = max(board[at], finding.score)
-        trusted[at] = max(trusted[at], finding.score * finding.trust)
+        score = finding.score / (strain[at[0]] if finding.channel in STRAINED else 1.0)
+        board[at] = max(board[at], score)
+        trusted[at] = max(trusted[at], score * finding.trust)
+    own, errors = column[Channel.own_errors], column[Channel.errors]
+    kept, got = failures_passed_on(board[:, own], findings, row)
+    trusted[:, [own, errors]] *= kept[:, None]
+    board[:, own], trusted[:, own] = np.maximum(board[:, own], got), np.maximum(trusted[:, own], got)
     return board, np.where(board > 0, trusted / np.where(board > 0, board, 1.0), 0.0)
 
 

@@ -121,6 +121,23 @@ def test_a_change_at_work_while_all_was_well_is_cleared_in_part_only() -> None:
     assert 1.5 * ratio[0] < ratio[1] < 10 * ratio[0]
 
 
+def test_what_is_undone_is_no_suspect_however_much_it_looks_like_the_trouble() -> None:
+    undone, revert = commit("undone", 20), commit("revert", 15, UNDO, 'Revert "cart: fetch rows"')
+    other = commit("other", 1.2, None, "cart: another")
+    ranking = rank_changes(carried(undone, revert, other), context())
+    assert ranking.probabilities["undone"] < 0.1 * ranking.probabilities["other"]
+
+
+def test_a_change_does_not_lose_for_coming_a_second_before_the_first_sample_that_shows_it() -> None:
+    ratio = []
+    for minutes in (1.1, 1.12, 1.6, 5.0):
+        found = rank_changes([flag("f", minutes, 1, 2)], context(onset=1.0, well_until=1.1))
+        ratio.append(found.probabilities["f"] / found.no_change_probability)
+    assert ratio == sorted(ratio, reverse=True)
+    assert ratio[1] > 0.9 * ratio[0]
+    assert ratio[3] < 0.5 * ratio[0]
+
+
 def test_the_latest_of_several_within_the_doubt_about_the_onset_is_not_preferred() -> None:
     first, last = commit("first", 1.6, None, "cart: one thing"), commit("last", 1.0, None, "cart: another")
     ranking = rank_changes(carried(first, last), context(onset=1.0, well_until=2.0))

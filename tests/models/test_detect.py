@@ -50,6 +50,8 @@ def test_a_symptom_that_leaves_its_range_and_stays_out_is_found(
     [
         (LATENCY, 90, 8, None, 60),
         (LATENCY, 90, 8, 120, 60),  # more than usual, but not felt
+        (LATENCY, 3.6, 0.1, 7.3, 60),  # twice as much, and a few milliseconds
+        (SeriesKey("checkout", "duration", unit="s"), 0.0036, 0.0001, 0.0073, 60),
         (LATENCY, 90, 8, 900, 5),  # one sample
         (LATENCY, 90, 8, 20, 60),  # faster harms nobody
         (ERRORS, 0.0, 0.0, 0.005, 60),  # one in two hundred

@@ -86,6 +86,27 @@ def test_a_failing_call_that_nobody_answered_also_points_at_whom_it_names() -> N
     assert origin.trust == 0.5  # it may be either
 
 
+def test_a_call_that_is_refused_is_the_failure_of_whoever_refused_it() -> None:
+    table = spans()
+    late = (table["timestamp"] >= pd.Timestamp(ONSET)) & (table["service"] == "web")
+    table.loc[late, ["status", "error"]] = ["ERROR", "db answered 429: more than 2 requests a second"]
+    (origin,) = found(table, Channel.error_origin)
+    (peer,) = found(table, Channel.peer_errors)
+    assert (origin.service, peer.service) == ("web", "db")
+    assert origin.trust == pytest.approx(0.1)
+    assert peer.detail[PASSED_ON] == ("web", pytest.approx(0.9))
+    assert "db reports no failure of them" in peer.text
+
+
+def test_calls_that_nobody_answers_any_more_are_held_against_what_they_took_when_somebody_did() -> None:
+    table = spans(wait_ms=5000)
+    table = table[~((table["timestamp"] >= pd.Timestamp(ONSET)) & (table["service"] == "db"))].reset_index(drop=True)
+    (slow,) = found(table, Channel.peer_time)
+    assert slow.service == "db"
+    assert "from 22 ms to 5,020 ms" in slow.text
+    assert slow.detail[PASSED_ON] == ("web", pytest.approx(1.0, abs=0.05))
+
+
 def without_spans_of_db(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["service"] != "db"].reset_index(drop=True)
 

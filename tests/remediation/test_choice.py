@@ -102,6 +102,7 @@ def test_where_it_cannot_be_told_only_a_clear_change_is_undone(diagnosis_for, ch
         ([metric("request_queue_depth", 1, 90)], "scale"),
         ([metric("container_memory_rss_bytes", 2e8, 9e8)], "restart"),
         ([metric("processOpenFds", 90, 4000)], "restart"),
+        ([metric("http_server_open_connections", 1, 80)], "restart"),
         # More users use more memory: that is demand, not a leak.
         ([metric("heap_used", 1, 9), metric("requests_per_sec", 100, 900, id_="x2")], "scale"),
     ],
@@ -124,6 +125,7 @@ def test_a_queue_of_requests_is_not_called_demand(diagnosis_for):
         metric("requests_per_sec", 900, 100),  # fell
         metric("requests_per_sec", 100, 900, service="somewhere-else"),
         metric("request_duration_ms", 10, 900),
+        metric("http_server_open_connections", 3, 9),  # slow calls hold them longer
         metric("requests_failed", 1, 900),
         metric("requests_per_sec", 100, float("nan")),
         Evidence(id="x1", kind=EvidenceKind.metric, summary="requests rose", source="b", service="checkout"),
@@ -134,8 +136,22 @@ def test_what_is_not_known_to_have_risen_there_calls_for_nothing(diagnosis_for, 
         choose(diagnosis_for(evidence=(evidence,)), [])
 
 
-def test_an_out_of_memory_line_calls_for_a_restart(diagnosis_for):
-    line = Evidence(id="l1", kind=EvidenceKind.log, summary="'OOMKilled' seen 4 times", source="b", service="checkout")
+def test_where_some_change_did_it_but_none_leads_those_to_look_at_are_named(diagnosis_for, change_of):
+    other = "b" * 40
+    torn = diagnosis_for(COMMIT, other, no_change=0.42).model_copy(
+        update={
+            "changes": tuple(c.model_copy(update={"probability": 0.29}) for c in diagnosis_for(COMMIT, other).changes)
+        }
+    )
+    with pytest.raises(ProposalError, match=r"some change did it \(58%\).*none did \(42%\).*aaaa.* 29%, bbbb.* 29%"):
+        choose(torn, [change_of(COMMIT), change_of(other)])
+
+
+@pytest.mark.parametrize(
+    "said", ["'OOMKilled' seen 4 times", "MemoryError: Can't allocate memory for compression object", "std::bad_alloc"]
+)
+def test_an_out_of_memory_line_calls_for_a_restart(diagnosis_for, said):
+    line = Evidence(id="l1", kind=EvidenceKind.log, summary=said, source="b", service="checkout")
     assert choose(diagnosis_for(evidence=(line,)), []).remedy.kind == "restart"
 
 
