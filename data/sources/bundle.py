@@ -9,7 +9,7 @@ logs.*             timestamp, service, severity, message; optional trace_id, ins
 spans.*            timestamp, trace_id, span_id, parent_id, service, operation, duration_ms;
                    optional status, error, instance
 topology.json      {"nodes": [{"id", optional host}], "edges": [{"caller", "callee"}]}
-changes.json       [{"id", "kind", "timestamp", ...}]
+changes.json       [{"id", "kind", "timestamp", ...}]; of a deploy also what it replaced ("before", a commit)
 missing.json       what could not be seen when it was recorded; written by us, optional
 =================  ==================================================================================
 

@@ -59,9 +59,7 @@ class Releases:
 
     def carried_commit(self, carrier: Change) -> Change | None:
         """The recorded commit that ``carrier`` names, if any; either id may be abbreviated."""
-        named = carrier.commit or ""
-        found = self._by_id.get(named) or self._by_id.get(named[:_SHORTEST_SHA])
-        return found if found and same_commit(found.id, named) else None
+        return self._commit(carrier.commit or "")
 
     def effect_of(self, change: Change, services: frozenset[str], context: ChangeContext) -> Effect:
         """When ``change``, which acts on ``services`` (empty: shared code), took effect."""
@@ -71,11 +69,26 @@ class Releases:
             carrier = self._named[change.id]
             return Effect(carrier.timestamp, carrier, named=True)
         relevant = [c for c in self._carriers if c.service and (not services or c.service in services)]
+        if relevant and self._ran_before(change, relevant):
+            return Effect(change.timestamp)
         first = self._first_carriers(change, relevant, context)
         if first:
             carrier = max(first, key=lambda c: (self._places.reach(c.service or "")[0], c.timestamp, c.id))
             return Effect(carrier.timestamp, carrier)
         return Effect(change.timestamp, undeployed=bool(relevant))
+
+    def _ran_before(self, change: Change, relevant: Sequence[Change]) -> bool:
+        """Whether what the first deploys replaced held ``change`` already; they say what it was under ``before``."""
+        first: dict[str, Change] = {}
+        for carrier in relevant:
+            first.setdefault(carrier.service or "", carrier)
+        replaced = [self._commit(str(carrier.extra.get("before") or "")) for carrier in first.values()]
+        return all(commit is not None and commit.timestamp >= change.timestamp for commit in replaced)
+
+    def _commit(self, named: str) -> Change | None:
+        """The recorded commit of that id, which may be abbreviated."""
+        found = self._by_id.get(named) or self._by_id.get(named[:_SHORTEST_SHA])
+        return found if found and same_commit(found.id, named) else None
 
     def _first_carriers(self, change: Change, relevant: Sequence[Change], context: ChangeContext) -> list[Change]:
         """For each service, its first deployment whose history holds ``change``, among those before the alert."""

@@ -152,6 +152,15 @@ def test_all_commits_since_the_previous_deploy_are_suspects() -> None:
     assert "it took effect 3 min before the estimated onset" in " ".join(ranking.reasons["guilty"])
 
 
+def test_what_the_first_deploy_replaced_tells_which_commits_ran_before_it() -> None:
+    changes = [commit("early", 600, diff=POOL), commit("head", 7, "services/cart/view.py", HARMLESS)]
+    told = deploy("d", 5, "cart", "head").model_copy(update={"extra": {"before": "early"}})
+    unknown, known = (rank_changes([*changes, d], context()) for d in (deploy("d", 5, "cart", "head"), told))
+    assert "it took effect 2 min before the estimated onset" in " ".join(unknown.reasons["early"])
+    assert "it took effect 597 min before the estimated onset" in " ".join(known.reasons["early"])
+    assert known.probabilities["early"] < unknown.probabilities["early"]
+
+
 def test_a_commit_newer_than_the_last_deploy_was_not_live() -> None:
     live = [commit("c", 30, diff=POOL), deploy("d", 10, "cart", "c")]
     not_live = [
