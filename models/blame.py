@@ -9,7 +9,7 @@ what users see, a small one on the main path can.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,14 @@ import numpy.typing as npt
 from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
-from models.base import PASSED_ON, Channel, Finding
 from models.features import ChangeScores, by_name
 from models.indicators import Kind, closeness, kind_of
+from models.passing import Passing, passed_down
 
-# What tells whether a caller only waited, or only saw its calls fail.
-_BY_TIME = frozenset({Channel.gap, Channel.peer_time})
-_BY_FAILURES = frozenset({Channel.peer_errors})
 # A service with less than this share of the alerting one's requests explains only part of what that one suffers.
 HARDLY_USED = 0.1
+# What began at one service is not much more than all that the alerting one suffers.
+MOST = 1.5
 Indices = npt.NDArray[np.intp]
 
 
@@ -100,42 +99,22 @@ def blame(scores: ChangeScores, rows: Indices, services: list[str], graph: Servi
         np.subtract.at(own, edges[:, 0], burden[edges[:, 1]])
         suffered = max(float(burden[alerting]), 3.0 * float(noise[alerting] * requests[alerting]))
         if suffered > 0:
-            best = np.maximum(best, np.clip(own / suffered, 0.0, 1.5) * inside * closeness(metric))
+            best = np.maximum(best, np.clip(own / suffered, 0.0, MOST) * inside * closeness(metric))
     return best
 
 
 def passed_on(
-    share: Floats, findings: Iterable[Finding], row: Mapping[str, int], alert: Alert
+    share: Floats, passings: Sequence[Passing], row: Mapping[str, int], alert: Alert
 ) -> tuple[Floats, Floats]:
     """``share``, and the same after callers have passed on what spans say they only waited for, or had fail on them.
 
     Metrics cannot tell a slow service from one whose calls are slow on the way, or go to somebody who tells nothing of
     itself (a provider, a database): spans can. An alert on failures is told apart by failed calls, others by time.
     """
-    kind = kind_of(alert.metric or alert.title)
-    channels = _BY_FAILURES if kind in (Kind.error, Kind.availability) else _BY_TIME
-    left, got = _passing(share, findings, row, channels)
-    return np.maximum(share, got), np.maximum(left * share, got)
-
-
-def failures_passed_on(own: Floats, findings: Iterable[Finding], row: Mapping[str, int]) -> tuple[Floats, Floats]:
-    """How much of its failures each service keeps, in [0, 1], once those of its calls that are their callees' failures
-    are theirs; and what of ``own``, the failures that began at each by what metrics tell, comes to each that way.
-    """
-    return _passing(own, findings, row, _BY_FAILURES)
-
-
-def _passing(
-    amount: Floats, findings: Iterable[Finding], row: Mapping[str, int], channels: Collection[Channel]
-) -> tuple[Floats, Floats]:
-    """The share that each service keeps, and what it is given of ``amount`` by those that call it."""
-    left, got = np.ones(len(amount)), np.zeros(len(amount))
-    for finding in findings:
-        if finding.channel in channels and PASSED_ON in finding.detail:
-            caller, part = finding.detail[PASSED_ON]
-            left[row[caller]] -= part * finding.trust
-            got[row[finding.service]] += part * finding.trust * amount[row[caller]]
-    return np.clip(left, 0.0, 1.0), got
+    failures = kind_of(alert.metric or alert.title) in (Kind.error, Kind.availability)
+    got, kept = passed_down(share, passings, row, failures=failures)
+    whole = np.minimum(share + got, MOST)
+    return np.maximum(share, whole), kept * whole
 
 
 def edge_rows(graph: ServiceGraph, row: Mapping[str, int]) -> Indices:

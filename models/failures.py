@@ -1,4 +1,4 @@
-"""Whose failure a failed call is: the caller's, or that of whom it called. Told by who answered what.
+"""Where errors start, and whose failure a failed call is: the caller's, or that of whom it called.
 
 A client's span that fails says that a call failed, not who made it fail. A server error, or a refusal for want of
 capacity, is the word of whoever answered. Where nobody answered it may be either, or the way between them; where the
@@ -10,7 +10,14 @@ refused one.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from data.domain import EvidenceKind
+from models.base import PASSED_ON, Channel, Finding
 
 # An answer that says that the callee could not: HTTP 5xx and 429, gRPC's words for the same.
 _COULD_NOT = re.compile(
@@ -34,3 +41,57 @@ def share_of_callee(said: str, *, tells: bool) -> float:
     if _SILENT.search(said):
         return LOST if tells else EITHER
     return ANSWERED if _COULD_NOT.search(said) else EITHER
+
+
+def failing_findings(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
+    """Where errors start: failed spans none of whose children failed, as a share of the service's spans."""
+    findings = []
+    origin = window[window["origin"]]
+    usual = before.groupby("service", observed=True)["origin"].mean()
+    tells = {*before["service"].unique(), *window["service"].unique()}
+    for service, spans in origin.groupby("service", observed=True):
+        total = int((window["service"] == service).sum())
+        share, was = len(spans) / total, float(usual.get(service, 0.0))
+        # Root of the count: the second error tells less than the first.
+        score = (share - was) * np.sqrt(len(spans))
+        if score <= 0:
+            continue
+        texts = spans["error"].dropna().astype(str) if "error" in spans else pd.Series(dtype=str)
+        said = f': "{texts.mode().iloc[0][:160]}"' if len(texts) else ""
+        text = f"{len(spans)} of {total} spans of {service} fail where none of their calls did, {was:.0%} before{said}"
+        first = spans["timestamp"].min().to_pydatetime()
+        detail = {
+            "failed": len(spans),
+            "spans": total,
+            "usual_share": was,
+            "error": texts.mode().iloc[0] if len(texts) else "",
+        }
+        shares = _shares_of_callees(spans, tells)
+        # Where calls failed, it may be whom they went to.
+        trust = 1.0 - float(sum(shares.values()))
+        finding = Finding(str(service), Channel.error_origin, float(score), EvidenceKind.span, text, "spans",
+                          "errors", first, detail, trust)  # fmt: skip
+        findings.append(finding)
+        findings.extend(_of_callee(name, answered, share, finding) for (name, answered), share in shares.items())
+    return findings
+
+
+def _shares_of_callees(spans: pd.DataFrame, tells: set[str]) -> dict[tuple[str, bool], float]:
+    """How much of one service's failures belongs to each of those it called, and whether that one answered."""
+    shares: dict[tuple[str, bool], float] = defaultdict(float)
+    said = spans["error"].fillna("").astype(str) if "error" in spans else pd.Series("", index=spans.index)
+    status = spans["status"].fillna("").astype(str) if "status" in spans else pd.Series("", index=spans.index)
+    answered = spans["names"].isna()
+    callees = spans["names"].where(~answered, spans["asked"])
+    for callee, by_itself, text in zip(callees, answered, said + " " + status, strict=True):
+        if not pd.isna(callee):
+            shares[str(callee), by_itself] += share_of_callee(text, tells=callee in tells) / len(spans)
+    return dict(shares)
+
+
+def _of_callee(name: str, answered: bool, share: float, origin: Finding) -> Finding:
+    """That failed calls may be the failure of ``name``, whom they went to."""
+    own = f"{name} reports no failure of them" if answered else f"{name} has no span for them"
+    text = f"calls of {origin.service} to {name} fail and {own}"
+    return Finding(name, Channel.peer_errors, origin.score * share, EvidenceKind.span, text, "spans", "failing calls",
+                   origin.at, {PASSED_ON: (origin.service, share)})  # fmt: skip

@@ -238,5 +238,8 @@ def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
 
 def _harm(z: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
     towards = np.array(by_name(keys, direction_of), dtype=float)
-    # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none.
-    return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, -0.3 * z * towards)))
+    # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none; but to be
+    # quicker, or fail less, harms nobody: requests that fail early are quick.
+    felt = np.array(by_name(keys, lambda metric, unit: kind_of(metric, unit) in TRAVELS), dtype=bool)
+    against = np.where(felt, 0.0, -0.3) * z * towards
+    return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, against)))

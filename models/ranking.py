@@ -22,6 +22,7 @@ from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.confidence import probabilities
 from models.features import Period
+from models.passing import Passing
 from models.rankers.board import CHANNELS, MODALITIES, board_of
 from models.rankers.explain import by_channel
 from models.rankers.state import Champion, champion
@@ -49,6 +50,7 @@ def rank_services(
     blocks: Sequence[MetricBlock],
     findings: Sequence[Finding],
     *,
+    passings: Sequence[Passing] = (),
     blind_spots: int = 0,
     period: Period | None = None,
     seen: Collection[str] = MODALITIES,
@@ -59,6 +61,7 @@ def rank_services(
     Args:
         blocks: changed metric series; any may be empty.
         findings: what spans and logs showed; may be empty.
+        passings: what spans say that callers only waited for, or only saw fail.
         blind_spots: how many kinds of telemetry could not be seen.
         period: what was compared with what; None leaves unknown when services first deviated.
         seen: which modalities were there at all.
@@ -67,7 +70,7 @@ def rank_services(
     A service without any sign of its own is no candidate.
     """
     ranker, confidence = model or champion()
-    board = board_of(alert, graph, blocks, findings, period=period, seen=seen)
+    board = board_of(alert, graph, blocks, findings, passings=passings, period=period, seen=seen)
     table = table_of(board)
     scores = ranker.scores(table)
     given = by_channel(ranker, table)

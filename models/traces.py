@@ -8,9 +8,8 @@ queueing in front of the callee, a connection that had to be made; it is credite
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,8 @@ import pandas as pd
 from data.domain import EvidenceKind
 from data.telemetry import Metrics
 from data.topology import ServiceGraph
-from models.base import PASSED_ON, Channel, Finding
-from models.failures import share_of_callee
+from models.base import Channel, Finding
+from models.failures import failing_findings
 from models.features import Period
 
 # Under this many spans before the onset nothing is known of what is usual.
@@ -109,24 +108,28 @@ def span_findings(traces: Traces, period: Period) -> list[Finding]:
     spans = traces.spans
     if spans.empty:
         return []
-    # A span that was under way at the onset may already have suffered: it counts by its end.
-    ended = spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")
-    before = spans[ended < pd.Timestamp(period.before)]
-    window = spans[(ended >= pd.Timestamp(period.onset)) & (spans["timestamp"] <= pd.Timestamp(period.end))]
-    floor = _noticeable(before)
-    own = _slowed(before, window, "own_ms", ["service", "operation"], floor)
-    gap = _slowed(before, window, "gap_ms", ["service", "caller"], floor)
-    peer = _slowed(_answered_once(before, window), window, "peer_ms", ["names", "service"], floor)
-    gap, peer = _waited(own, gap, peer, floor)
+    before, window = cut(spans, period)
+    floor = noticeable(before)
+    own = slowed(before, window, "own_ms", ["service", "operation"], floor)
+    gap = slowed(before, window, "gap_ms", ["service", "caller"], floor)
+    peer = slowed(answered_once(before, window), window, "peer_ms", ["names", "service"], floor)
     return [
         *(_own_time(row) for row in _notable(own)),
-        *(_gap(row) for row in _notable(_trusted(gap, window))),
+        *(_gap(row) for row in _notable(trusted(gap, window))),
         *(_peer_time(row) for row in _notable(peer)),
         *_ways(gap, peer),
-        *_failing(before, window),
+        *failing_findings(before, window),
         *_calls(before, window),
         *_per_request(before, window),
     ]
+
+
+def cut(spans: pd.DataFrame, period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The spans of before the onset, and those since. One that was under way at the onset may already have suffered:
+    it counts by its end."""
+    ended = spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")
+    before = spans[ended < pd.Timestamp(period.before)]
+    return before, spans[(ended >= pd.Timestamp(period.onset)) & (spans["timestamp"] <= pd.Timestamp(period.end))]
 
 
 def span_series(traces: Traces, max_points: int = 240) -> Metrics:
@@ -140,10 +143,19 @@ def span_series(traces: Traces, max_points: int = 240) -> Metrics:
 def _binned(spans: pd.DataFrame, max_points: int) -> pd.DataFrame:
     length = spans["timestamp"].max() - spans["timestamp"].min()
     step = max(pd.Timedelta(seconds=10), length / max_points).ceil("s")
+    spans = spans.assign(usual_mix=_as_of_usual_mix(spans))
     groups = spans.groupby([spans["timestamp"].dt.floor(step), "service"], observed=True)
-    table = groups.agg(p50=("duration_ms", "median"), failed=("failed", "mean")).reset_index()
+    table = groups.agg(p50=("usual_mix", "median"), failed=("failed", "mean")).reset_index()
     long = table.melt(["timestamp", "service"], ["p50", "failed"], "metric", "value")
     return long.assign(metric=long["metric"].map({"p50": "span_duration_p50_ms", "failed": "span_error_ratio"}))
+
+
+def _as_of_usual_mix(spans: pd.DataFrame) -> pd.Series:
+    """Durations as if all operations of a service took alike: where the quick ones stop, none has become slower."""
+    service = spans.groupby("service", observed=True)["duration_ms"].transform("median")
+    operation = spans.groupby(["service", "operation"], observed=True)["duration_ms"]
+    known = (operation.transform("size") >= MIN_BASELINE_SPANS) & (operation.transform("median") > 0)
+    return spans["duration_ms"].where(~known, spans["duration_ms"] / operation.transform("median") * service)
 
 
 def _parents(table: pd.DataFrame) -> npt.NDArray[Any]:
@@ -236,13 +248,13 @@ def _service_in(text: str, services: set[str]) -> str | None:
     return max(hits, key=lambda s: (len(s), s)) if hits else None
 
 
-def _noticeable(before: pd.DataFrame) -> float:
+def noticeable(before: pd.DataFrame) -> float:
     """What matters is time the user waits: a change is weighed against a tenth of what requests take end to end."""
     whole = before.loc[before["parent"] < 0, "duration_ms"].median()
     return float(np.fmax(MIN_LATENCY_MS, 0.1 * (0.0 if pd.isna(whole) else whole)))
 
 
-def _slowed(before: pd.DataFrame, window: pd.DataFrame, column: str, by: list[str], floor: float) -> pd.DataFrame:
+def slowed(before: pd.DataFrame, window: pd.DataFrame, column: str, by: list[str], floor: float) -> pd.DataFrame:
     """A duration's median now and before, and the rise in its spread before; one row a group of ``by``."""
     old = before.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
     new = window.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
@@ -255,42 +267,34 @@ def _slowed(before: pd.DataFrame, window: pd.DataFrame, column: str, by: list[st
     ).reset_index()
 
 
-def _answered_once(before: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
+def answered_once(before: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
     """``before``, where calls on ways on which somebody answered, as nobody does now, are told as the others are.
 
     A callee that hangs has no span for the calls it never gets to; what they used to take is what they took when it
-    did.
+    did. Spans of callees may come late, so that most calls on a way have to be without an answer.
     """
-    now = set(map(tuple, window[["names", "service"]].dropna().drop_duplicates().to_numpy()))
-    then = set(map(tuple, before[["names", "service"]].dropna().drop_duplicates().to_numpy()))
-    answered = before[before["asked"].notna()]
-    ways = pd.Series(zip(answered["asked"], answered["service"], strict=True), index=answered.index, dtype=object)
-    silent = answered[ways.isin(now - then)]
-    return pd.concat([before, silent.assign(names=silent["asked"], peer_ms=silent["duration_ms"])])
+    silent, answered = _calls_by_way(window, "names"), _calls_by_way(window, "asked")
+    hang = silent.index[silent >= answered.reindex(silent.index, fill_value=0)].difference(
+        _calls_by_way(before, "names").index
+    )
+    then = before[before["asked"].notna()]
+    then = then[pd.MultiIndex.from_frame(then[["asked", "service"]]).isin(hang)]
+    return pd.concat([before, then.assign(names=then["asked"], peer_ms=then["duration_ms"])])
 
 
-def _trusted(gap: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
+def _calls_by_way(spans: pd.DataFrame, callee: str) -> pd.Series:
+    """How many calls went each way, by (callee, caller)."""
+    called = spans.dropna(subset=[callee])
+    return called.groupby([called[callee].rename("callee"), called["service"].rename("caller")]).size()
+
+
+def trusted(gap: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
     """Seen from a handler's span, the gap may as well be the handler's own work: then it is believed by half."""
     if gap.empty:
         return gap
     by_client = window.dropna(subset=["caller"]).groupby(["service", "caller"], observed=True)["by_client"].mean()
     share = by_client.reindex(pd.MultiIndex.from_frame(gap[["service", "caller"]])).astype(float)
     return gap.assign(trust=0.5 + 0.5 * share.to_numpy())
-
-
-def _waited(
-    own: pd.DataFrame, gap: pd.DataFrame, peer: pd.DataFrame, floor: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Adds ``waited``: which share of the time that a caller lost, callees' own accounts apart, it lost on this way.
-
-    What it lost is what its own work took longer, and what it waited longer on all its ways out.
-    """
-    ways = pd.concat([gap.assign(way=gap["caller"]), peer.assign(way=peer["service"])], ignore_index=True)
-    lost = pd.concat([own.assign(way=own["service"]), ways], ignore_index=True)
-    rise = (lost["now"] - lost["base"]).clip(lower=0.0) * lost["calls"]
-    total = rise.groupby(lost["way"]).sum() + floor * lost["calls"].groupby(lost["way"]).max()
-    share = rise.iloc[len(own) :].to_numpy() / total.reindex(ways["way"]).to_numpy(dtype=float)
-    return gap.assign(waited=share[: len(gap)]), peer.assign(waited=share[len(gap) :])
 
 
 def _notable(table: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -305,19 +309,12 @@ def _own_time(row: dict[Any, Any]) -> Finding:
 def _gap(row: dict[Any, Any]) -> Finding:
     service, caller = str(row["service"]), row["caller"]
     text = f"time that {caller} waits for {service} beyond what {service} itself takes rose {_from_to(row)}"
-    finding = _slower(row, service, Channel.gap, text, f"network or queueing between {caller} and {service}")
-    return _passed_on(finding, str(caller), float(row["waited"]))
+    return _slower(row, service, Channel.gap, text, f"network or queueing between {caller} and {service}")
 
 
 def _peer_time(row: dict[Any, Any]) -> Finding:
     text = f"calls of {row['service']} to {row['names']} took longer, {_from_to(row)}"
-    finding = _slower(row, str(row["names"]), Channel.peer_time, text, f"calls to {row['names']}")
-    return _passed_on(finding, str(row["service"]), float(row["waited"]))
-
-
-def _passed_on(finding: Finding, caller: str, share: float) -> Finding:
-    """``finding`` with the share of the caller's trouble that it accounts for; see :mod:`models.blame`."""
-    return replace(finding, detail={**finding.detail, PASSED_ON: (caller, share)})
+    return _slower(row, str(row["names"]), Channel.peer_time, text, f"calls to {row['names']}")
 
 
 def _slower(row: dict[Any, Any], service: str, channel: Channel, text: str, indicator: str) -> Finding:
@@ -331,84 +328,34 @@ def _from_to(row: dict[Any, Any]) -> str:
 
 
 def _ways(gap: pd.DataFrame, peer: pd.DataFrame) -> list[Finding]:
-    """Services most of whose calls, in and out, wait longer: a slow network has them all, a slow neighbour one.
+    """Services most of whose calls, in and out, wait longer: a slow network has them all, a slow neighbour one."""
+    found: list[Finding] = []
+    for row in waiting_ends(gap, peer).to_dict("records"):
+        if row["slow"] >= 2 and row["together"] > 0:
+            service, slow, count = str(row["service"]), row["slow"], row["ways"]
+            text = f"{slow} of the {count} ways that calls take into and out of {service} wait longer"
+            found.append(Finding(service, Channel.ways, float(row["together"]), EvidenceKind.span, text, "spans",
+                                 f"network of {service}"))  # fmt: skip
+    return found
 
-    The rises of the ways into and out of a service are combined as independent normal scores are (Stouffer 1949).
-    """
+
+def waiting_ends(gap: pd.DataFrame, peer: pd.DataFrame) -> pd.DataFrame:
+    """For each service how many ``ways`` calls take into and out of it, how many are ``slow``, and, ``together``, how
+    far they have slowed: rises are combined as independent normal scores are (Stouffer 1949)."""
     ways = pd.concat(
         [
             gap[["caller", "service", "score"]].set_axis(["a", "b", "score"], axis=1),
             peer[["service", "names", "score"]].set_axis(["a", "b", "score"], axis=1),
         ]
     )
-    if ways.empty:
-        return []
-    ways["score"] = ways["score"].clip(-1.0, MOST_ONE_WAY)
+    ways["score"] = ways["score"].astype(float).clip(-1.0, MOST_ONE_WAY)
     ends = pd.concat([ways[["a", "score"]].set_axis(["service", "score"], axis=1),
                       ways[["b", "score"]].set_axis(["service", "score"], axis=1)])  # fmt: skip
-    found: list[Finding] = []
-    for service, scores in ends.groupby("service", observed=True)["score"]:
-        slow, count = int((scores > 1.0).sum()), len(scores)
-        together = float(scores.sum()) / count**0.5
-        if slow >= 2 and together > 0:
-            text = f"{slow} of the {count} ways that calls take into and out of {service} wait longer"
-            found.append(Finding(str(service), Channel.ways, together, EvidenceKind.span, text, "spans",
-                                 f"network of {service}"))  # fmt: skip
-    return found
-
-
-def _failing(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
-    """Where errors start: failed spans none of whose children failed, as a share of the service's spans."""
-    findings = []
-    origin = window[window["origin"]]
-    usual = before.groupby("service", observed=True)["origin"].mean()
-    tells = {*before["service"].unique(), *window["service"].unique()}
-    for service, spans in origin.groupby("service", observed=True):
-        total = int((window["service"] == service).sum())
-        share, was = len(spans) / total, float(usual.get(service, 0.0))
-        # Root of the count: the second error tells less than the first.
-        score = (share - was) * np.sqrt(len(spans))
-        if score <= 0:
-            continue
-        texts = spans["error"].dropna().astype(str) if "error" in spans else pd.Series(dtype=str)
-        said = f': "{texts.mode().iloc[0][:160]}"' if len(texts) else ""
-        text = f"{len(spans)} of {total} spans of {service} fail where none of their calls did, {was:.0%} before{said}"
-        first = spans["timestamp"].min().to_pydatetime()
-        detail = {
-            "failed": len(spans),
-            "spans": total,
-            "usual_share": was,
-            "error": texts.mode().iloc[0] if len(texts) else "",
-        }
-        shares = _shares_of_callees(spans, tells)
-        # Where calls failed, it may be whom they went to.
-        trust = 1.0 - float(sum(shares.values()))
-        finding = Finding(str(service), Channel.error_origin, float(score), EvidenceKind.span, text, "spans",
-                          "errors", first, detail, trust)  # fmt: skip
-        findings.append(finding)
-        findings.extend(_of_callee(name, answered, share, finding) for (name, answered), share in shares.items())
-    return findings
-
-
-def _shares_of_callees(spans: pd.DataFrame, tells: set[str]) -> dict[tuple[str, bool], float]:
-    """How much of one service's failures belongs to each of those it called, and whether that one answered."""
-    shares: dict[tuple[str, bool], float] = defaultdict(float)
-    said = spans["error"].fillna("").astype(str) if "error" in spans else pd.Series("", index=spans.index)
-    status = spans["status"].fillna("").astype(str) if "status" in spans else pd.Series("", index=spans.index)
-    answered = spans["names"].isna()
-    callees = spans["names"].where(~answered, spans["asked"])
-    for callee, by_itself, text in zip(callees, answered, said + " " + status, strict=True):
-        if not pd.isna(callee):
-            shares[str(callee), by_itself] += share_of_callee(text, tells=callee in tells) / len(spans)
-    return dict(shares)
-
-
-def _of_callee(name: str, answered: bool, share: float, origin: Finding) -> Finding:
-    """That failed calls may be the failure of ``name``, whom they went to."""
-    own = f"{name} reports no failure of them" if answered else f"{name} has no span for them"
-    text = f"calls of {origin.service} to {name} fail and {own}"
-    return Finding(name, Channel.peer_errors, origin.score * share, EvidenceKind.span, text, "spans", "failing calls",
-                   origin.at, {PASSED_ON: (origin.service, share)})  # fmt: skip
+    scores = ends.groupby("service", observed=True)["score"]
+    slow = (ends["score"] > 1.0).groupby(ends["service"], observed=True).sum()
+    table = pd.DataFrame({"ways": scores.size(), "slow": slow, "total": scores.sum()})
+    table["together"] = table["total"] / table["ways"] ** 0.5
+    return table.rename_axis("service").reset_index()
 
 
 def _per_request(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:

@@ -20,6 +20,7 @@ from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
 from models.onset import Onset, estimate_onsets, sample_interval
+from models.passing import Passing, passings
 from models.rankers.state import Champion, champion
 from models.ranking import Ranking, averaged, rank_services
 from models.recent import recent_changes
@@ -137,6 +138,7 @@ class View:
     period: Period
     blocks: list[MetricBlock]
     findings: list[Finding]
+    passings: tuple[Passing, ...]
     seen: frozenset[str]
 
     @property
@@ -161,7 +163,15 @@ def rankings_of(
     """The services ranked from each view."""
     return [
         rank_services(
-            alert, graph, v.blocks, v.findings, blind_spots=len(unseen), period=v.period, seen=v.seen, model=model
+            alert,
+            graph,
+            v.blocks,
+            v.findings,
+            passings=v.passings,
+            blind_spots=len(unseen),
+            period=v.period,
+            seen=v.seen,
+            model=model,
         )
         for v in views
     ]
@@ -196,7 +206,7 @@ def look(
         *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),
     ]
-    return View(onset, period, blocks, findings, modalities(seen))
+    return View(onset, period, blocks, findings, passings(traces, period, findings), modalities(seen))
 
 
 def most_telling(views: Sequence[View], rankings: Sequence[Ranking], average: Ranking) -> View:

@@ -174,7 +174,10 @@ def examples_of(case: Case, number: int, showing: int) -> list[Example]:
     seen = case.telemetry.before(as_of)
     graph, views, unseen = look_around(case.alert, seen, as_of)
     there = modalities(seen)
-    boards = [board_of(case.alert, graph, v.blocks, v.findings, period=v.period, seen=there) for v in views]
+    boards = [
+        board_of(case.alert, graph, v.blocks, v.findings, passings=v.passings, period=v.period, seen=there)
+        for v in views
+    ]
     services = case.truth().services
     return [
         Example(

@@ -16,10 +16,11 @@ from data.domain import Alert
 from data.telemetry import Floats, to_datetime64
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.blame import blame, edge_rows, failures_passed_on, passed_on, trust, unexplained_harm
+from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
 from models.features import Period, by_name
 from models.indicators import Kind, kind_of
 from models.load import inherited_load
+from models.passing import Passing, passed_down
 from models.sentences import CHANNEL_OF, MetricBlock
 
 Indices = npt.NDArray[np.intp]
@@ -72,6 +73,7 @@ def board_of(
     blocks: Sequence[MetricBlock],
     findings: Sequence[Finding],
     *,
+    passings: Sequence[Passing] = (),
     period: Period | None = None,
     seen: Collection[str] = MODALITIES,
 ) -> Board:
@@ -80,6 +82,7 @@ def board_of(
     Args:
         blocks: changed metric series; any may be empty.
         findings: what spans and logs showed; may be empty.
+        passings: what spans say that callers only waited for, or only saw fail.
         period: tells when series first deviated; None leaves that unknown.
         seen: which of ``MODALITIES`` were there at all.
     """
@@ -87,7 +90,7 @@ def board_of(
                       | {alert.service} | set(graph.services))  # fmt: skip
     row = {service: i for i, service in enumerate(services)}
     edges = edge_rows(graph, row)
-    signs, trusted = _signs(alert, services, row, edges, graph, blocks, findings)
+    signs, trusted = _signs(alert, services, row, edges, graph, blocks, findings, passings)
     rises, falls = np.zeros((2, len(services), len(KINDS)))
     first = np.full(len(services), np.nan)
     for block in blocks:
@@ -112,6 +115,7 @@ def _signs(
     graph: ServiceGraph,
     blocks: Sequence[MetricBlock],
     findings: Sequence[Finding],
+    passings: Sequence[Passing],
 ) -> tuple[Floats, Floats]:
     """The strongest sign of each service in each channel, and how far it is to be trusted; (services, channels)."""
     column = {channel: j for j, channel in enumerate(CHANNELS)}
@@ -125,7 +129,7 @@ def _signs(
         np.maximum.at(board, (rows, columns), harm)
         np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, services, edges, alert.service))
         blamed = blame(block.scores, rows, services, graph, alert)
-        share, believed = passed_on(blamed, findings, row, alert)
+        share, believed = passed_on(blamed, passings, row, alert)
         gone = np.bincount(rows, weights=block.scores.vanished, minlength=len(services))
         for signs, table in ((share, board), (believed, trusted)):
             for shown, channel in ((signs, Channel.blame), (gone, Channel.vanished)):
@@ -139,8 +143,10 @@ def _signs(
         board[at] = max(board[at], score)
         trusted[at] = max(trusted[at], score * finding.trust)
     own, errors = column[Channel.own_errors], column[Channel.errors]
-    kept, got = failures_passed_on(board[:, own], findings, row)
+    got, kept = passed_down(board[:, own], passings, row, failures=True)
     trusted[:, [own, errors]] *= kept[:, None]
+    _, kept_time = passed_down(board[:, own], passings, row, failures=False)
+    trusted[:, [column[Channel.latency], column[Channel.times_slower]]] *= kept_time[:, None]
     board[:, own], trusted[:, own] = np.maximum(board[:, own], got), np.maximum(trusted[:, own], got)
     return board, np.where(board > 0, trusted / np.where(board > 0, board, 1.0), 0.0)
 

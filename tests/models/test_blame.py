@@ -3,14 +3,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from data.domain import Alert, EvidenceKind
+from data.domain import Alert
 from data.telemetry import SeriesKey
 from data.topology import ServiceGraph
-from models.base import PASSED_ON, Channel, Finding
-from models.blame import blame, edge_rows, failures_passed_on, passed_on, trust, unexplained_harm
+from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
 from models.features import ChangeScores
 from models.indicators import kind_of
 from models.load import inherited_load
+from models.passing import Passing
 
 SERVICES = ["web", "cart", "db"]
 GRAPH = ServiceGraph([("web", "cart"), ("cart", "db")])
@@ -61,28 +61,19 @@ def test_what_a_service_measures_of_its_calls_to_others_is_blamed_by_half() -> N
     assert blame(table, rows, SERVICES, GRAPH, alert).tolist() == [0.5, 0.0, 0.0]
 
 
-def waited(channel: Channel, share: float) -> Finding:
-    return Finding("db", channel, 9.0, EvidenceKind.span, "slow", "spans", detail={PASSED_ON: ("cart", share)})
+ROW = {service: i for i, service in enumerate(SERVICES)}
 
 
 def test_a_caller_passes_on_what_it_only_waited_for() -> None:
-    share, rows = np.array([0.0, 0.8, 0.0]), {s: i for i, s in enumerate(SERVICES)}
-    plain, trusted = passed_on(share, [waited(Channel.gap, 0.75)], rows, ALERT)
+    plain, trusted = passed_on(np.array([0.0, 0.8, 0.0]), [Passing("cart", "db", 0.75)], ROW, ALERT)
     np.testing.assert_allclose(plain, [0.0, 0.8, 0.6])
     np.testing.assert_allclose(trusted, [0.0, 0.2, 0.6])
 
 
 def test_an_alert_on_failures_is_passed_on_by_calls_that_failed_and_not_by_those_that_waited() -> None:
-    share, rows = np.array([0.0, 0.8, 0.0]), {s: i for i, s in enumerate(SERVICES)}
     alert = ALERT.model_copy(update={"metric": "error_ratio"})
-    failed = [waited(Channel.peer_errors, 0.75), waited(Channel.gap, 1.0)]
-    np.testing.assert_allclose(passed_on(share, failed, rows, alert)[1], [0.0, 0.2, 0.6])
-
-
-def test_failures_that_are_a_callees_are_not_kept_by_the_caller() -> None:
-    rows = {s: i for i, s in enumerate(SERVICES)}
-    kept, got = failures_passed_on(np.array([0.0, 8.0, 0.0]), [waited(Channel.peer_errors, 0.75)], rows)
-    assert (kept.tolist(), got.tolist()) == ([1.0, 0.25, 1.0], [0.0, 0.0, 6.0])
+    passed = [Passing("cart", "db", 0.75, failures=True), Passing("cart", "db", 1.0)]
+    np.testing.assert_allclose(passed_on(np.array([0.0, 0.8, 0.0]), passed, ROW, alert)[1], [0.0, 0.2, 0.6])
 
 
 def test_blame_needs_request_rates_and_a_graph() -> None:

@@ -1,0 +1,110 @@
+"""What callers only waited for, or only saw fail: how trouble is passed on down the calls, by what spans say.
+
+Metrics tell that a service is slow, not where its requests lose the time: a percentile of all its requests may be that
+of the few that go on to one slow callee. Spans tell. Of what a service's requests lose more than they did, its own work
+has a part, and each of those it calls has one: what they take longer, and what is waited for them beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.telemetry import Floats
+from models.base import PASSED_ON, Finding
+from models.features import Period
+from models.traces import Traces, answered_once, cut, noticeable, slowed, trusted, waiting_ends
+
+# Trouble is followed so many calls down; what goes round in a circle is not followed for ever.
+DEEPEST = 16
+
+
+@dataclass(frozen=True)
+class Passing:
+    """``share`` in [0, 1] of what ``caller`` suffers is ``callee``'s doing: of the time it loses, or of failures."""
+
+    caller: str
+    callee: str
+    share: float
+    failures: bool = False
+
+
+def passings(traces: Traces, period: Period, findings: Iterable[Finding]) -> tuple[Passing, ...]:
+    """What spans say of it; ``findings`` are what was found in the same spans."""
+    failed = [(finding.service, *finding.detail[PASSED_ON]) for finding in findings if PASSED_ON in finding.detail]
+    return (
+        *_of_time(traces, period),
+        *(Passing(caller, callee, share, failures=True) for callee, caller, share in failed),
+    )
+
+
+def _of_time(traces: Traces, period: Period) -> list[Passing]:
+    spans = traces.spans
+    if spans.empty:
+        return []
+    before, window = cut(spans, period)
+    floor = noticeable(before)
+    called = window[window["caller"] != window["service"]]
+    own = slowed(before, window, "own_ms", ["service", "operation"], floor).assign(callee=None)
+    took = slowed(before, called, "duration_ms", ["service", "caller", "operation"], floor)
+    gap = trusted(slowed(before, called, "gap_ms", ["service", "caller"], floor), called)
+    peer = slowed(answered_once(before, window), window, "peer_ms", ["names", "service"], floor)
+    gap["trust"] *= _at_callee(gap, waiting_ends(gap, peer))
+    lost = pd.concat(
+        [
+            own.rename(columns={"service": "caller"}),
+            took.rename(columns={"service": "callee"}),
+            gap.rename(columns={"service": "callee"}),
+            peer.rename(columns={"service": "caller", "names": "callee"}),
+        ],
+        ignore_index=True,
+    )
+    if lost.empty:
+        return []
+    lost["rise"] = (lost["now"] - lost["base"]).clip(lower=0.0) * lost["calls"]
+    # A doubt of what would hardly be noticed, for every call.
+    total = lost.groupby("caller")["rise"].sum() + floor * lost.groupby("caller")["calls"].max()
+    lost["rise"] *= lost["trust"]
+    ways = lost.dropna(subset=["callee"]).groupby(["caller", "callee"], as_index=False)["rise"].sum()
+    shares = ways["rise"] / ways["caller"].map(total)
+    return [
+        Passing(str(caller), str(callee), float(share))
+        for caller, callee, share in zip(ways["caller"], ways["callee"], shares, strict=True)
+        if share > 0
+    ]
+
+
+def _at_callee(gap: pd.DataFrame, ends: pd.DataFrame) -> Floats:
+    """How much of what is waited on each way is its callee's end's, in [0, 1]: the end's whose other ways wait, too."""
+    slow = ends.set_index("service")["together"].clip(lower=0.0) ** 2
+    callee, caller = (slow.reindex(gap[end]).to_numpy(dtype=float) for end in ("service", "caller"))
+    return np.asarray(callee / np.maximum(callee + caller, 1e-9))
+
+
+def passed_down(
+    amount: Floats, passed: Sequence[Passing], row: Mapping[str, int], *, failures: bool
+) -> tuple[Floats, Floats]:
+    """How trouble moves down the calls; what a callee is given it passes on in turn.
+
+    Args:
+        amount: what each service suffers by what metrics tell, shape (S,).
+
+    Returns:
+        What comes to each of ``amount`` from its callers, and the share it keeps of its own and of that; shapes (S,).
+    """
+    handed = np.zeros((len(amount), len(amount)))
+    for passing in passed:
+        if passing.failures is failures and passing.caller in row and passing.callee in row:
+            handed[row[passing.caller], row[passing.callee]] += passing.share
+    given = handed.sum(axis=1)
+    handed /= np.maximum(given, 1.0)[:, None]
+    got, moving = np.zeros(len(amount)), np.asarray(amount, dtype=float)
+    for _ in range(DEEPEST):
+        moving = moving @ handed
+        if not moving.any():
+            break
+        got += moving
+    return got, 1.0 - np.minimum(given, 1.0)
