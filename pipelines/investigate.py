@@ -15,6 +15,7 @@ from models.base import Channel, Finding
 from models.changes import Beginning, ChangeContext, rank_changes
 from models.confidence import why_not
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
+from models.faint import with_everybody
 from models.features import Period, change_scores
 from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
@@ -57,18 +58,20 @@ def investigate(
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
-    candidates = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)
+    suspects = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)
     blamed, unblamed = change_candidates(changes, ledger)
+    everything = [*blocks, MetricBlock(view.lines, change_scores(view.lines, period), "logs")]
+    candidates = with_everybody(suspects, ranking, everything, findings, period, graph, alert, ledger)
     anomaly = anomaly_score(alert.service, blocks, symptomatic)
-    source = candidates[0].service if candidates else alert.service
+    source = suspects[0].service if suspects else alert.service
     seen_share = share_of_changes_seen(seen)
     return Diagnosis(
         candidates=candidates,
         cannot_tell=why_not(
-            {candidate.service: candidate.probability for candidate in candidates},
+            {candidate.service: candidate.probability for candidate in suspects},
             ranking.unseen_probability,
             (model or champion()).confidence,
-            strongest_sign(candidates, ledger),
+            strongest_sign(suspects, ledger),
         ),
         changes=tuple(c.model_copy(update={"probability": c.probability * seen_share}) for c in blamed),
         no_change_probability=changes.no_change_probability * seen_share,
@@ -131,13 +134,14 @@ def share_of_changes_seen(seen: Telemetry) -> float:
 
 @dataclass(frozen=True)
 class View:
-    """The telemetry as it looks if the trouble began at ``onset``."""
+    """The telemetry as it looks if the trouble began at ``onset``; ``lines`` are its bad log lines, counted."""
 
     onset: Onset
     period: Period
     blocks: list[MetricBlock]
     findings: list[Finding]
     seen: frozenset[str]
+    lines: Metrics
 
     @property
     def symptoms(self) -> list[Finding]:
@@ -196,7 +200,7 @@ def look(
         *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),
     ]
-    return View(onset, period, blocks, findings, modalities(seen))
+    return View(onset, period, blocks, findings, modalities(seen), series["logs"])
 
 
 def most_telling(views: Sequence[View], rankings: Sequence[Ranking], average: Ranking) -> View:
