@@ -50,9 +50,13 @@ def with_everybody(
     shown = {service: behind[service][0][1] for service in others if behind[service]}
     with_evidence = [*named, *_cited(shown, {s: ranking.probabilities[s] for s in shown}, graph, alert, ledger)]
     with_evidence.sort(key=lambda candidate: -candidate.probability)
-    little = faint_findings(blocks, period, listed | set(shown))
-    ordered = sorted(little, key=lambda s: (-ranking.probabilities.get(s, 0.0), -_moved(little[s]), s))
-    ordered = ordered[: MAX_RANKED - len(with_evidence)]
+    room = MAX_RANKED - len(with_evidence)
+    left = [service for service in others if service not in shown]
+    passed = listed | set(shown)
+    if len(left) < room:  # there is room for those, too, to whom the ranking gave nothing
+        left += sorted({key.service for block in blocks for key in block.scores.keys} - passed - set(left))
+    little = faint_findings(blocks, period, left) if room > 0 else {}
+    ordered = sorted(little, key=lambda s: (-ranking.probabilities.get(s, 0.0), -_moved(little[s]), s))[:room]
     least = min((candidate.probability for candidate in with_evidence), default=1.0)
     given = _probabilities([ranking.probabilities.get(service, 0.0) for service in ordered], least)
     faint = _cited(little, dict(zip(ordered, given.tolist(), strict=True)), graph, alert, ledger)
@@ -86,16 +90,16 @@ def _probabilities(ranked: Sequence[float], least: float) -> Floats:
     return np.asarray(given * min(1.0, LEFT * least / max(float(given.sum()), 1e-12)))
 
 
-def faint_findings(blocks: Iterable[MetricBlock], period: Period, known: Iterable[str]) -> dict[str, Finding]:
-    """The strongest observation of each service that is not ``known``: what harms most, else what moved furthest."""
-    passed = set(known)
+def faint_findings(blocks: Iterable[MetricBlock], period: Period, services: Iterable[str]) -> dict[str, Finding]:
+    """The strongest observation of each of ``services`` that has one: what harms most, else what moved furthest."""
+    wanted = set(services)
     best: dict[str, tuple[tuple[float, float], MetricBlock, int]] = {}
     for block in blocks:
         scores = block.scores
         away = np.abs(scores.now - scores.base) / np.where(scores.scale > 0, scores.scale, 1.0)
         strengths = np.stack([scores.harm, np.where(np.isfinite(away), away, -1.0)], axis=1).tolist()
         for i, key in enumerate(scores.keys):
-            if key.service in passed or (key.service in best and tuple(strengths[i]) <= best[key.service][0]):
+            if key.service not in wanted or (key.service in best and tuple(strengths[i]) <= best[key.service][0]):
                 continue
             if np.isfinite(block.metrics.values[:, i]).any():
                 best[key.service] = ((strengths[i][0], strengths[i][1]), block, i)

@@ -109,7 +109,10 @@ def change_context(
         *entry_rates(seen.metrics, view.period, graph),
     ]
     symptoms = symptoms_from(leaders, view.blocks, view.symptoms, view.period, beside)
-    beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
+    # Changes are judged by their times: not by an onset that nobody saw.
+    told = [v.onset for v in views if not v.onset.blind]
+    whole = sum(onset.probability for onset in told)
+    beginnings = tuple(Beginning(onset.at, onset.earliest, onset.probability / whole) for onset in told)
     places = places_of_trouble(alert, graph, views, unseen, model) if seen.changes else {}
     return ChangeContext(alert, view.onset.at, places, graph, symptoms, beginnings, services_reporting(seen))
 

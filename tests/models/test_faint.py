@@ -16,6 +16,7 @@ from models.sentences import MetricBlock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONSET = START + timedelta(minutes=40)
+SERVICES = [f"s{i:02}" for i in range(4)]
 PERIOD = Period(ONSET, ONSET, START + timedelta(minutes=60))
 ALERT = Alert(id="a", source="test", service="s00", title="s00 is slow", fired_at=ONSET, group="g")
 
@@ -37,12 +38,12 @@ def test_what_is_said_of_each_is_true() -> None:
     values[30:, 1] += 30.0  # ten minutes before the onset, and it stays
     values[:-2, 2] = np.nan
     values[:, 3] = np.nan
-    said = {service: f.text for service, f in faint_findings([block(values)], PERIOD, known=()).items()}
+    said = {service: f.text for service, f in faint_findings([block(values)], PERIOD, SERVICES).items()}
     assert said["s00"] == "latency_ms of s00 stayed at 7 ms"
     assert said["s01"].startswith("latency_ms of s01 had moved before the trouble began: from 10")
     assert said["s02"] == "latency_ms of s02 has too few samples to say whether it moved"
     assert "s03" not in said, "it was never sampled"
-    hardly = faint_findings([block(calm(1))], PERIOD, known=())["s00"].text
+    hardly = faint_findings([block(calm(1))], PERIOD, SERVICES)["s00"].text
     assert "hardly moved: " in hardly
     assert hardly.endswith(" since")
 
@@ -50,7 +51,7 @@ def test_what_is_said_of_each_is_true() -> None:
 def test_what_cannot_be_told_is_left_out_of_the_details() -> None:
     values = calm(1)
     values[:-2] = np.nan
-    finding = faint_findings([block(values)], PERIOD, known=())["s00"]
+    finding = faint_findings([block(values)], PERIOD, SERVICES)["s00"]
     assert all(np.isfinite(v) for v in finding.detail.values() if isinstance(v, float))
 
 
