@@ -45,9 +45,9 @@ MAX_GUESSES = 3
 # How much is believed of the evidence; the rest is for the delay of alerts alone, in so many guesses at most.
 BELIEVED = 0.5
 MAX_BLIND = 6
-# Each guess costs as much as the system is large: so many series may be looked at again, in all blind guesses together.
-# A thousand services get none, and have more series to place the onset by.
-SPARE_SERIES = 9_000
+# Each guess costs as much as the system is large: so many series, and lines and spans, may be looked at again, in all
+# blind guesses together. A thousand services get none, and have more series to place the onset by.
+SPARE_SERIES, SPARE_ROWS = 9_000, 1_000_000
 # How much a better onset is preferred: its evidence to this power. Fitted on PetShop, Nezha and the bundles.
 SHARPNESS = 4
 # A correlation of neighbours from fewer samples than this is a guess.
@@ -69,17 +69,25 @@ class Onset:
     blind: bool = False
 
 
-def estimate_onsets(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) -> tuple[Onset, ...]:
+def affordable(series: int, rows: int) -> int:
+    """How many blind guesses a system of so many series, and lines and spans, can be looked at from."""
+    return min(MAX_BLIND, SPARE_SERIES // max(series, 1), SPARE_ROWS // max(rows, 1))
+
+
+def estimate_onsets(
+    blocks: Sequence[Metrics], alert: Alert, as_of: datetime, *, blind: int = MAX_BLIND
+) -> tuple[Onset, ...]:
     """The likeliest beginnings of what made ``alert`` fire, likeliest first; their probabilities sum to one.
 
     Several are seen where the evidence is torn, for instance where the monitor watches something the fault
-    hardly touches. Behind them come the blind ones, but in very large systems. An alert cannot come before its cause;
+    hardly touches. Behind them come the blind ones. An alert cannot come before its cause;
     one sample's grace is for clocks that stamp late.
 
     Args:
         blocks: metric series, in one or several tables each with its own clock (spans and logs counted by
             service and time are such tables).
         as_of: nothing later is looked at.
+        blind: how many guesses by the delay of alerts alone there may be, see :func:`affordable`.
 
     Without any usable series the alert itself is the best guess, uncertain by the longest delay.
     """
@@ -97,8 +105,7 @@ def estimate_onsets(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) ->
         gains += _evidence(block, instants, (fired_at - LOOK_BACK * delay, fired_at + ahead), alert)
     most = gains.max(axis=1)
     total = np.asarray(GROUP_WEIGHTS) @ (gains / (most + DOUBT)[:, None])
-    blind = min(MAX_BLIND, SPARE_SERIES // max(sum(len(block.keys) for block in blocks), 1))
-    return _with_blind(_peaks(instants, total), _blind(instants, fired_at, delay, blind))
+    return _with_blind(_peaks(instants, total), _blind(instants, fired_at, blind))
 
 
 def _with_blind(seen: Sequence[Onset], blind: Sequence[Onset]) -> tuple[Onset, ...]:
@@ -111,10 +118,13 @@ def _with_blind(seen: Sequence[Onset], blind: Sequence[Onset]) -> tuple[Onset, .
     )
 
 
-def _blind(instants: Times, fired_at: datetime, delay: timedelta, count: int) -> tuple[Onset, ...]:
-    """``count`` guesses spread evenly over the longest delay, at the samples ahead of them; equal ones are one."""
-    wanted = [to_datetime64(fired_at - delay * (i / max(count - 1, 1))) for i in range(count)]
-    places = np.maximum(np.searchsorted(instants, np.array(wanted, dtype=instants.dtype), side="right") - 1, 0)
+def _blind(instants: Times, fired_at: datetime, count: int) -> tuple[Onset, ...]:
+    """``count`` guesses spread evenly over ``MAX_DELAY``, each at the sample it falls on; equal ones are one.
+
+    However rare the samples are: monitors do not wait longer for that.
+    """
+    wanted = [to_datetime64(fired_at - MAX_DELAY * (i / max(count - 1, 1))) for i in range(count)]
+    places = np.minimum(np.searchsorted(instants, np.array(wanted, dtype=instants.dtype)), len(instants) - 1)
     found = Counter(_utc(instants[place]) for place in places.tolist())
     return tuple(Onset(at, at, at, times / count, blind=True) for at, times in found.items())
 

@@ -20,7 +20,7 @@ from models.features import Period, change_scores
 from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
-from models.onset import Onset, estimate_onsets, sample_interval
+from models.onset import Onset, affordable, estimate_onsets, sample_interval
 from models.rankers.state import Champion, champion
 from models.ranking import Ranking, averaged, rank_services
 from models.recent import recent_changes
@@ -156,7 +156,8 @@ def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[Service
     """Who calls whom, the telemetry as it looks from each likely onset, and what could not be seen."""
     traces = join_spans(seen.spans, seen.services)
     series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
-    onsets = estimate_onsets(list(series.values()), alert, as_of)
+    blind = affordable(sum(len(table.keys) for table in series.values()), len(seen.spans) + len(seen.logs))
+    onsets = estimate_onsets(list(series.values()), alert, as_of, blind=blind)
     graph = seen.graph.merged(traces.graph)
     views = [look(onset, alert, seen, graph, traces, series, as_of) for onset in onsets]
     return graph, views, blind_spots(alert, seen, views[0].period)
