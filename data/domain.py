@@ -190,13 +190,17 @@ class Evidence(Noun):
 
 
 class Candidate(Noun):
-    """A service that may be the root cause. ``path`` runs from it to the alerting service, callee to caller."""
+    """A service that may be the root cause. ``path`` runs from it to the alerting service, callee to caller.
+
+    ``faint`` where nothing seen of it is worth naming: it is ranked all the same, and nothing may rest on it.
+    """
 
     service: str
     probability: Probability
     indicator: str | None = None
     evidence: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    faint: bool = False
 
 
 class ChangeCandidate(Noun):
@@ -229,7 +233,8 @@ class ModelUsed(Noun):
 class Diagnosis(Noun):
     """What we believe about one incident, how sure we are, and what we could not see.
 
-    ``candidates`` and ``changes`` are best first. The probabilities of ``candidates`` sum to at most one:
+    ``candidates`` (every service with telemetry) and ``changes`` are best first; ``suspects`` are those of the
+    candidates that evidence supports, ahead of the others. The probabilities of ``candidates`` sum to at most one:
     what is left belongs to causes outside the services seen. Those of ``changes`` and
     ``no_change_probability`` sum to one, or less where changes could not be seen; ``no_change_evidence`` cites what
     speaks for or against that none did it.
@@ -250,6 +255,11 @@ class Diagnosis(Noun):
     no_change_evidence: tuple[str, ...] = ()
     cannot_tell: str | None = None
     model: ModelUsed | None = None
+
+    @property
+    def suspects(self) -> tuple[Candidate, ...]:
+        """The candidates of which something was seen that is worth naming; none where nothing supports a cause."""
+        return tuple(candidate for candidate in self.candidates if not candidate.faint)
 
     @property
     def can_tell(self) -> bool:

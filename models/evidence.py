@@ -37,15 +37,15 @@ class Ledger:
     def entries(self) -> tuple[Evidence, ...]:
         return tuple(self._entries.values())
 
-    def cite(self, finding: Finding) -> str | None:
-        """The id of this observation; None once the ledger is full."""
+    def cite(self, finding: Finding, *, beyond: int = 0) -> str | None:
+        """The id of this observation; None once the ledger is full, and so many ``beyond``."""
         detail = {"indicator": finding.indicator, **finding.detail} if finding.indicator else finding.detail
-        return self._enter(finding.service, finding.text, kind=finding.kind, source=finding.source,
+        return self._enter(finding.service, finding.text, MAX_CITED + beyond, kind=finding.kind, source=finding.source,
                            score=finding.score, at=finding.at, detail=detail)  # fmt: skip
 
     def note_change(self, change: str | None, reason: str) -> str | None:
         """The id of a reason for or against ``change`` (None: that no change did it); None once the ledger is full."""
-        id_ = self._enter(None, reason, kind=EvidenceKind.change, source="changes", detail={"changes": []})
+        id_ = self._enter(None, reason, MAX_CITED, kind=EvidenceKind.change, source="changes", detail={"changes": []})
         if id_ is not None and change is not None:
             self._of_change(reason, change)
         return id_
@@ -56,10 +56,10 @@ class Ledger:
         changes = list(dict.fromkeys([*entry.detail["changes"], change]))
         self._entries[None, reason] = entry.model_copy(update={"detail": {"changes": changes}})
 
-    def _enter(self, service: str | None, summary: str, **fields: object) -> str | None:
+    def _enter(self, service: str | None, summary: str, most: int, **fields: object) -> str | None:
         key = (service, summary)
         if key not in self._entries:
-            if len(self._entries) >= MAX_CITED:
+            if len(self._entries) >= most:
                 return None
             entry = {"id": f"E{len(self._entries) + 1}", "service": service, "summary": summary, **fields}
             self._entries[key] = Evidence.model_validate(entry)
@@ -75,13 +75,13 @@ def candidates_from(
     alert: Alert,
     ledger: Ledger,
 ) -> tuple[Candidate, ...]:
-    """The ranked services that evidence supports, each citing what moved it most, the most telling of that first.
+    """The leading services that evidence supports, each citing what moved it most, the most telling of that first.
 
     ``indicator`` is what moved it most, whether or not a person is told of it first. A service whose evidence no
-    longer fits the ledger is left out, rather than listed without any.
+    longer fits the ledger is left out, rather than listed without any: :mod:`models.faint` lists it behind.
     """
     leaders = list(ranking.probabilities)[:MAX_CANDIDATES]
-    behind = _behind(leaders, ranking, blocks, findings, period)
+    behind = behind_each(leaders, ranking, blocks, findings, period)
     candidates = []
     for service in leaders:
         cited = {id_: f for _, f in _most_telling_first(behind[service], alert) if (id_ := ledger.cite(f))}
@@ -155,8 +155,8 @@ def symptoms_from(
     )
 
 
-def _behind(
-    leaders: list[str], ranking: Ranking, blocks: Sequence[MetricBlock], findings: Sequence[Finding], period: Period
+def behind_each(
+    leaders: Sequence[str], ranking: Ranking, blocks: Sequence[MetricBlock], findings: Sequence[Finding], period: Period
 ) -> dict[str, list[tuple[float, Finding]]]:
     """What each leader's findings gave to its score, those that gave most first."""
     everything = [*findings, *(f for block in blocks for f in metric_findings(block, period, leaders))]

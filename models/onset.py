@@ -5,12 +5,17 @@ before and after ``fired_at`` then puts sick samples into the baseline and costs
 single mistake. So each series is cut in two where that explains it best (least squares, the likelihood ratio
 of Hawkins 1977 for one change of mean), and the cuts of all series are added up: noise puts its cuts
 anywhere, a fault puts them in one place.
+
+Series that wander have such places, too, and then the estimate is sure and wrong. So half of what is believed stays
+with the delay of alerts alone, spread evenly over the time in which monitors fire. To begin too early costs little, a
+few calm samples in the incident window; to begin too late costs much, sick samples in the baseline.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -37,6 +42,12 @@ GROUP_WEIGHTS = (1.0, 0.5, 0.25)
 DOUBT = 6.0
 MAX_INSTANTS = 128
 MAX_GUESSES = 3
+# How much is believed of the evidence; the rest is for the delay of alerts alone, in so many guesses at most.
+BELIEVED = 0.5
+MAX_BLIND = 6
+# Each guess costs as much as the system is large: so many series, and lines and spans, may be looked at again, in all
+# blind guesses together. A thousand services get none, and have more series to place the onset by.
+SPARE_SERIES, SPARE_ROWS = 9_000, 1_000_000
 # How much a better onset is preferred: its evidence to this power. Fitted on PetShop, Nezha and the bundles.
 SHARPNESS = 4
 # A correlation of neighbours from fewer samples than this is a guess.
@@ -47,25 +58,36 @@ MIN_UNDISTURBED = 16
 class Onset:
     """``at`` is the likeliest instant; ``earliest`` and ``latest`` hold the instants nearly as likely.
 
-    ``probability`` is beside the other guesses at the onset of the same incident.
+    ``probability`` is beside the other guesses at the onset of the same incident. ``blind``: it goes by the delay of
+    alerts alone, not by what was seen.
     """
 
     at: datetime
     earliest: datetime
     latest: datetime
     probability: float
+    blind: bool = False
 
 
-def estimate_onsets(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) -> tuple[Onset, ...]:
+def affordable(series: int, rows: int) -> int:
+    """How many blind guesses a system of so many series, and lines and spans, can be looked at from."""
+    return min(MAX_BLIND, SPARE_SERIES // max(series, 1), SPARE_ROWS // max(rows, 1))
+
+
+def estimate_onsets(
+    blocks: Sequence[Metrics], alert: Alert, as_of: datetime, *, blind: int = MAX_BLIND
+) -> tuple[Onset, ...]:
     """The likeliest beginnings of what made ``alert`` fire, likeliest first; their probabilities sum to one.
 
-    There are several where the evidence is torn, for instance where the monitor watches something the fault
-    hardly touches. An alert cannot come before its cause; one sample's grace is for clocks that stamp late.
+    Several are seen where the evidence is torn, for instance where the monitor watches something the fault
+    hardly touches. Behind them come the blind ones. An alert cannot come before its cause;
+    one sample's grace is for clocks that stamp late.
 
     Args:
         blocks: metric series, in one or several tables each with its own clock (spans and logs counted by
             service and time are such tables).
         as_of: nothing later is looked at.
+        blind: how many guesses by the delay of alerts alone there may be, see :func:`affordable`.
 
     Without any usable series the alert itself is the best guess, uncertain by the longest delay.
     """
@@ -83,7 +105,28 @@ def estimate_onsets(blocks: Sequence[Metrics], alert: Alert, as_of: datetime) ->
         gains += _evidence(block, instants, (fired_at - LOOK_BACK * delay, fired_at + ahead), alert)
     most = gains.max(axis=1)
     total = np.asarray(GROUP_WEIGHTS) @ (gains / (most + DOUBT)[:, None])
-    return _peaks(instants, total)
+    return _with_blind(_peaks(instants, total), _blind(instants, fired_at, blind))
+
+
+def _with_blind(seen: Sequence[Onset], blind: Sequence[Onset]) -> tuple[Onset, ...]:
+    """Both, each with its share."""
+    if not blind:
+        return tuple(seen)
+    return (
+        *(replace(onset, probability=BELIEVED * onset.probability) for onset in seen),
+        *(replace(onset, probability=(1.0 - BELIEVED) * onset.probability) for onset in blind),
+    )
+
+
+def _blind(instants: Times, fired_at: datetime, count: int) -> tuple[Onset, ...]:
+    """``count`` guesses spread evenly over ``MAX_DELAY``, each at the sample it falls on; equal ones are one.
+
+    However rare the samples are: monitors do not wait longer for that.
+    """
+    wanted = [to_datetime64(fired_at - MAX_DELAY * (i / max(count - 1, 1))) for i in range(count)]
+    places = np.minimum(np.searchsorted(instants, np.array(wanted, dtype=instants.dtype)), len(instants) - 1)
+    found = Counter(_utc(instants[place]) for place in places.tolist())
+    return tuple(Onset(at, at, at, times / count, blind=True) for at, times in found.items())
 
 
 def _peaks(instants: Times, total: Floats) -> tuple[Onset, ...]:

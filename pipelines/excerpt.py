@@ -11,7 +11,7 @@ MOST_SERIES = 8
 
 def excerpt_of(alert: Alert, metrics: Metrics, diagnosis: Diagnosis) -> MetricExcerpt:
     """At most ``MOST_SERIES`` series: the alerting metric, then each candidate's indicator, best candidate first."""
-    wanted = [(alert.service, alert.metric), *((c.service, c.indicator) for c in diagnosis.candidates)]
+    wanted = [(alert.service, alert.metric), *((c.service, c.indicator) for c in diagnosis.suspects)]
     keys: list[SeriesKey] = []
     for service, metric in wanted:
         keys += [k for k in metrics.keys if k.service == service and k.metric == metric and k not in keys]

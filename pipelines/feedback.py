@@ -143,7 +143,7 @@ def _case(files: CaseFiles, incident: Incident, others: Iterable[Incident]) -> L
     if said is None and answer is None:
         return None
     diagnosis = store.latest(incident.id, Diagnosis)
-    leader = diagnosis.candidates[0].service if diagnosis and diagnosis.candidates else None
+    leader = diagnosis.suspects[0].service if diagnosis and diagnosis.suspects else None
     case = LabelledCase(
         incident=incident,
         system=system_of(incident),

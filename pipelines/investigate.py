@@ -15,11 +15,12 @@ from models.base import Channel, Finding
 from models.changes import Beginning, ChangeContext, rank_changes
 from models.confidence import why_not
 from models.evidence import Ledger, candidates_from, change_candidates, symptoms_from
+from models.faint import with_everybody
 from models.features import Period, change_scores
 from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
 from models.logs import log_findings, log_series
-from models.onset import Onset, estimate_onsets, sample_interval
+from models.onset import Onset, affordable, estimate_onsets, sample_interval
 from models.passing import Passing, passings
 from models.rankers.state import Champion, champion
 from models.ranking import Ranking, averaged, rank_services
@@ -58,18 +59,20 @@ def investigate(
     changes = rank_changes(seen.changes, context)
 
     ledger = Ledger()
-    candidates = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)
+    suspects = candidates_from(ranking, blocks, findings, period, graph, alert, ledger)
     blamed, unblamed = change_candidates(changes, ledger)
+    everything = [*blocks, MetricBlock(view.lines, change_scores(view.lines, period), "logs")]
+    candidates = with_everybody(suspects, ranking, everything, findings, period, graph, alert, ledger)
     anomaly = anomaly_score(alert.service, blocks, symptomatic)
-    source = candidates[0].service if candidates else alert.service
+    source = suspects[0].service if suspects else alert.service
     seen_share = share_of_changes_seen(seen)
     return Diagnosis(
         candidates=candidates,
         cannot_tell=why_not(
-            {candidate.service: candidate.probability for candidate in candidates},
+            {candidate.service: candidate.probability for candidate in suspects},
             ranking.unseen_probability,
             (model or champion()).confidence,
-            strongest_sign(candidates, ledger),
+            strongest_sign(suspects, ledger),
         ),
         changes=tuple(c.model_copy(update={"probability": c.probability * seen_share}) for c in blamed),
         no_change_probability=changes.no_change_probability * seen_share,
@@ -107,7 +110,10 @@ def change_context(
         *entry_rates(seen.metrics, view.period, graph),
     ]
     symptoms = symptoms_from(leaders, view.blocks, view.symptoms, view.period, beside)
-    beginnings = tuple(Beginning(v.onset.at, v.onset.earliest, v.onset.probability) for v in views)
+    # Changes are judged by their times: not by an onset that nobody saw.
+    told = [v.onset for v in views if not v.onset.blind]
+    whole = sum(onset.probability for onset in told)
+    beginnings = tuple(Beginning(onset.at, onset.earliest, onset.probability / whole) for onset in told)
     places = places_of_trouble(alert, graph, views, unseen, model) if seen.changes else {}
     return ChangeContext(alert, view.onset.at, places, graph, symptoms, beginnings, services_reporting(seen))
 
@@ -132,7 +138,7 @@ def share_of_changes_seen(seen: Telemetry) -> float:
 
 @dataclass(frozen=True)
 class View:
-    """The telemetry as it looks if the trouble began at ``onset``."""
+    """The telemetry as it looks if the trouble began at ``onset``; ``lines`` are its bad log lines, counted."""
 
     onset: Onset
     period: Period
@@ -140,6 +146,7 @@ class View:
     findings: list[Finding]
     passings: tuple[Passing, ...]
     seen: frozenset[str]
+    lines: Metrics
 
     @property
     def symptoms(self) -> list[Finding]:
@@ -151,7 +158,8 @@ def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[Service
     """Who calls whom, the telemetry as it looks from each likely onset, and what could not be seen."""
     traces = join_spans(seen.spans, seen.services)
     series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
-    onsets = estimate_onsets(list(series.values()), alert, as_of)
+    blind = affordable(sum(len(table.keys) for table in series.values()), len(seen.spans) + len(seen.logs))
+    onsets = estimate_onsets(list(series.values()), alert, as_of, blind=blind)
     graph = seen.graph.merged(traces.graph)
     views = [look(onset, alert, seen, graph, traces, series, as_of) for onset in onsets]
     return graph, views, blind_spots(alert, seen, views[0].period)
@@ -206,7 +214,8 @@ def look(
         *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),
     ]
-    return View(onset, period, blocks, findings, passings(traces, period, findings), modalities(seen))
+    waited = passings(traces, period, findings)
+    return View(onset, period, blocks, findings, waited, modalities(seen), series["logs"])
 
 
 def most_telling(views: Sequence[View], rankings: Sequence[Ranking], average: Ranking) -> View:

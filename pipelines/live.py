@@ -114,5 +114,5 @@ TRAITS = ("the confidence of the first answer", "the number of candidates", "the
 
 
 def _traits(diagnosis: Diagnosis) -> tuple[float, ...]:
-    return (diagnosis.confidence, float(len(diagnosis.candidates)), float(len(diagnosis.unseen)),
+    return (diagnosis.confidence, float(len(diagnosis.suspects)), float(len(diagnosis.unseen)),
             float(len(diagnosis.blast_radius.services)))  # fmt: skip

@@ -74,8 +74,8 @@ def _features(incident: Incident, diagnosis: Diagnosis | None) -> Features:
     found = {("alert", alert.service), *(("word", word) for word in _words(alert.title))}
     if alert.metric:
         found.add(("metric", alert.metric))
-    if diagnosis is not None and diagnosis.candidates:
-        lead = diagnosis.candidates[0]
+    if diagnosis is not None and diagnosis.suspects:
+        lead = diagnosis.suspects[0]
         found.add(("cause", lead.service))
         if lead.indicator:
             found.add(("indicator", lead.indicator))
@@ -114,9 +114,9 @@ def _cause(store: Store, incident_id: str) -> str:
     if said is not None and said.true_service:
         return f"{said.true_service} (a person said so)"
     diagnosis = store.latest(incident_id, Diagnosis)
-    if diagnosis is None or not diagnosis.candidates:
+    if diagnosis is None or not diagnosis.suspects:
         return "not known"
-    lead, blamed = diagnosis.candidates[0], blamed_change(diagnosis)
+    lead, blamed = diagnosis.suspects[0], blamed_change(diagnosis)
     excerpt = store.latest(incident_id, ChangeExcerpt)
     change = next((c for c in excerpt.changes if blamed and c.id == blamed.id), None) if excerpt else None
     did = f", by {change.kind} “{change.summary}”" if change else ""
@@ -159,7 +159,7 @@ def _words_about(incident: Incident, diagnosis: Diagnosis) -> frozenset[str]:
     """What to look for in runbooks."""
     alert = incident.alert
     texts = [alert.service, alert.title, alert.metric or ""]
-    texts += [f"{c.service} {c.indicator or ''}" for c in diagnosis.candidates[:3]]
+    texts += [f"{c.service} {c.indicator or ''}" for c in diagnosis.suspects[:3]]
     return _words(" ".join(texts))
 
 

@@ -168,7 +168,7 @@ def served(files: CaseFiles, *, since: datetime) -> Iterator[Served]:
             incident.id,
             tuple(_places(files, incident, diagnosis, case)),
             case.was_right if case else None,
-            bool(diagnosis.candidates) and diagnosis.can_tell,
+            bool(diagnosis.suspects) and diagnosis.can_tell,
             proposal.remedy.kind if proposal else NO_FIX,
         )
 

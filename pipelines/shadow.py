@@ -114,8 +114,8 @@ def _answer(
         challenger_says=_first(other),
         champion_confidence=diagnosis.confidence,
         challenger_confidence=other.confidence if other else 0.0,
-        champion_tells=diagnosis.can_tell and bool(diagnosis.candidates),
-        challenger_tells=other is not None and other.can_tell and bool(other.candidates),
+        champion_tells=diagnosis.can_tell and bool(diagnosis.suspects),
+        challenger_tells=other is not None and other.can_tell and bool(other.suspects),
         failed=failed,
     )
     store.put(incident.id, answer)
@@ -148,4 +148,4 @@ def _against(answers: Mapping[str, ShadowAnswer], slices: Sequence[Slice]) -> It
 
 
 def _first(diagnosis: Diagnosis | None) -> str | None:
-    return diagnosis.candidates[0].service if diagnosis and diagnosis.candidates else None
+    return diagnosis.suspects[0].service if diagnosis and diagnosis.suspects else None

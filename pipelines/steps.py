@@ -176,9 +176,9 @@ class IncidentSteps:
 
 
 def _finding(diagnosis: Diagnosis) -> str:
-    if not diagnosis.candidates:
+    if not diagnosis.suspects:
         return "nothing in the telemetry supports a cause"
     if diagnosis.cannot_tell is not None:
         return f"cannot tell what caused it: {diagnosis.cannot_tell}"
-    lead = diagnosis.candidates[0]
+    lead = diagnosis.suspects[0]
     return f"most likely cause: {lead.service}, {lead.probability:.0%} sure"

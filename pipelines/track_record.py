@@ -159,7 +159,7 @@ def _confirmed(told: _Told, incident: Incident, diagnosis: Diagnosis) -> Deed | 
 
 
 def _leader(diagnosis: Diagnosis) -> str | None:
-    return diagnosis.candidates[0].service if diagnosis.candidates else None
+    return diagnosis.suspects[0].service if diagnosis.suspects else None
 
 
 def _bad(incident: Incident, at: datetime, why: str) -> Deed:

@@ -77,7 +77,7 @@ def choose(diagnosis: Diagnosis, changes: Sequence[Change]) -> Choice:
         ProposalError: there is none that is safe; the message says why and what a person can do.
     """
     refuse_untold(diagnosis)
-    candidate = max(diagnosis.candidates, key=lambda c: c.probability, default=None)
+    candidate = max(diagnosis.suspects, key=lambda c: c.probability, default=None)
     blamed = blamed_change(diagnosis)
     if blamed is not None:
         return _undo(blamed, candidate, _change_named(blamed.id, changes))

@@ -55,7 +55,7 @@ def _written(incident: Incident, diagnosis: Diagnosis, changes: Sequence[Change]
 def alternatives(diagnosis: Diagnosis, changes: Sequence[Change] = (), *, blamed: str | None = None) -> tuple[str, ...]:
     """What else it could be: the other explanations of at least 5 %, most probable first, as sentences."""
     by_id = {change.id: change for change in changes}
-    found = [(c.probability, f"{plain(c.service, 80)} is the cause", c.evidence) for c in diagnosis.candidates[1:]]
+    found = [(c.probability, f"{plain(c.service, 80)} is the cause", c.evidence) for c in diagnosis.suspects[1:]]
     others = [other for other in diagnosis.changes if other.id != blamed]
     found += [(o.probability, f"{_named(by_id.get(o.id), o.id)} did it", o.evidence) for o in others]
     # Only where a change is blamed is "none did it" an alternative; elsewhere it is what is being said.

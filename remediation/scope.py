@@ -17,8 +17,8 @@ MAX_BYTES = 200_000
 
 
 def blamed_service(diagnosis: Diagnosis) -> str | None:
-    """The service most likely at fault."""
-    best = max(diagnosis.candidates, key=lambda candidate: candidate.probability, default=None)
+    """The service most likely at fault; None where nothing seen supports one."""
+    best = max(diagnosis.suspects, key=lambda candidate: candidate.probability, default=None)
     return best.service if best else None
 
 

@@ -15,15 +15,18 @@ def report_lines(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnos
     yield from headline(alert, changes, diagnosis)
     yield ""
     yield "Root causes"
-    for rank, candidate in enumerate(diagnosis.candidates[:_SHOWN], 1):
+    for rank, candidate in enumerate(diagnosis.suspects[:_SHOWN], 1):
         indicator = f" ({candidate.indicator})" if candidate.indicator else ""
         yield f"  {rank}. {percent(candidate.probability):>4}  {candidate.service}{indicator}"
         for item in diagnosis.cited(candidate.evidence)[:3]:
             yield f"         [{item.id}] {item.summary}"
         if len(candidate.path) > 1:
             yield f"         reaches the alert by {' -> '.join(candidate.path)}"
-    if not diagnosis.candidates:
+    if not diagnosis.suspects:
         yield "  none: nothing in the telemetry supports a cause"
+    if faint := [candidate.service for candidate in diagnosis.candidates if candidate.faint]:
+        more = f" and {len(faint) - _SHOWN} more" if len(faint) > _SHOWN else ""
+        yield f"  hardly moved, likeliest first: {', '.join(faint[:_SHOWN])}{more}"
     if said := attributed(diagnosis):
         yield "A causal model of the calls, which is no part of the ranking"
         yield from (f"  - {item.summary}" for item in said)
@@ -43,7 +46,7 @@ def headline(alert: Alert, changes: Mapping[str, Change], diagnosis: Diagnosis) 
 
 
 def _why(changes: Mapping[str, Change], diagnosis: Diagnosis) -> str:
-    if not diagnosis.candidates:
+    if not diagnosis.suspects:
         return "not known; nothing in the telemetry supports a cause"
     cause = _cause(diagnosis)
     blamed = blamed_change(diagnosis)
@@ -57,18 +60,18 @@ def _why(changes: Mapping[str, Change], diagnosis: Diagnosis) -> str:
 def _cause(diagnosis: Diagnosis) -> str:
     if diagnosis.cannot_tell is not None:
         return f"cannot tell; {diagnosis.cannot_tell}"
-    lead = diagnosis.candidates[0]
+    lead = diagnosis.suspects[0]
     first = next(iter(diagnosis.cited(lead.evidence)), None)
     return lead.service + (f": {first.summary}" if first else "")
 
 
 def _how_sure(diagnosis: Diagnosis) -> str:
-    if not diagnosis.candidates:
+    if not diagnosis.suspects:
         return "not at all"
-    others = ", ".join(f"{c.service} {percent(c.probability)}" for c in diagnosis.candidates[1:3])
+    others = ", ".join(f"{c.service} {percent(c.probability)}" for c in diagnosis.suspects[1:3])
     sure = f"{percent(diagnosis.confidence)} on the service"
     if not diagnosis.can_tell:
-        sure = f"not enough to name a service; the best guess is {diagnosis.candidates[0].service}"
+        sure = f"not enough to name a service; the best guess is {diagnosis.suspects[0].service}"
     text = sure + (f" (else {others})" if others else "")
     blamed = blamed_change(diagnosis)
     if blamed is not None:

@@ -103,7 +103,7 @@ def _sections(incident: Incident, diagnosis: Diagnosis, facts: Facts) -> Iterato
 
 
 def _causes(diagnosis: Diagnosis, changes: Sequence[Change]) -> Iterator[str]:
-    for candidate in diagnosis.candidates[:8]:
+    for candidate in diagnosis.suspects[:8]:
         yield f"service {plain(candidate.service)}: probability {candidate.probability:.2f}{_ids(candidate.evidence)}"
     for change in diagnosis.changes[:8]:
         yield f"change {plain(short(change.id))}: probability {change.probability:.2f}{_ids(change.evidence)}"
@@ -151,7 +151,7 @@ def _past(past: Past) -> str:
 
 def _worthiest(diagnosis: Diagnosis, kinds: tuple[EvidenceKind, ...]) -> list[Evidence]:
     """What the candidates cite comes first, then what is most out of the ordinary."""
-    cited = {i for candidate in diagnosis.candidates for i in candidate.evidence}
+    cited = {i for candidate in diagnosis.suspects for i in candidate.evidence}
     cited |= {i for change in diagnosis.changes for i in change.evidence}
     found = [item for item in diagnosis.evidence if item.kind in kinds]
     return sorted(found, key=lambda item: (item.id not in cited, -abs(item.score), item.id))

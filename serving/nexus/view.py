@@ -50,7 +50,7 @@ class Card:
 
     @property
     def leading(self) -> Candidate | None:
-        return self.diagnosis.candidates[0] if self.diagnosis and self.diagnosis.candidates else None
+        return self.diagnosis.suspects[0] if self.diagnosis and self.diagnosis.suspects else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class IncidentView:
 
     @property
     def leading(self) -> Candidate | None:
-        return self.diagnosis.candidates[0] if self.diagnosis and self.diagnosis.candidates else None
+        return self.diagnosis.suspects[0] if self.diagnosis and self.diagnosis.suspects else None
 
     @property
     def can_be_labelled(self) -> bool:
@@ -196,7 +196,7 @@ class IncidentView:
 
     @property
     def others(self) -> tuple[Candidate, ...]:
-        return self.diagnosis.candidates[1:] if self.diagnosis else ()
+        return self.diagnosis.suspects[1:] if self.diagnosis else ()
 
     @property
     def elsewhere(self) -> float:

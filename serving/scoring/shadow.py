@@ -78,4 +78,4 @@ class Shadow:
 
 
 def _first(diagnosis: Diagnosis) -> str | None:
-    return diagnosis.candidates[0].service if diagnosis.candidates else None
+    return diagnosis.suspects[0].service if diagnosis.suspects else None

@@ -5,9 +5,10 @@ import pytest
 
 from data.domain import Alert
 from data.telemetry import Metrics, SeriesKey
-from models.onset import estimate_onsets
+from models.onset import BELIEVED, MAX_BLIND, MAX_DELAY, SPARE_ROWS, SPARE_SERIES, affordable, estimate_onsets
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+FAULT = START + timedelta(minutes=40)
 
 
 def alert(at: datetime) -> Alert:
@@ -56,3 +57,32 @@ def test_without_series_the_alert_is_the_guess_and_the_doubt_is_said() -> None:
     onset, *_ = estimate_onsets([], alert(START), START)
     assert onset.at == START
     assert onset.earliest < START
+
+
+def test_half_of_what_is_believed_stays_with_the_delay_of_alerts() -> None:
+    fired = FAULT + timedelta(seconds=60)
+    onsets = estimate_onsets([recording(10, 60, FAULT, 3)], alert(fired), fired + timedelta(minutes=3))
+    blind = [onset for onset in onsets if onset.blind]
+    assert sum(onset.probability for onset in onsets) == pytest.approx(1.0)
+    assert sum(onset.probability for onset in blind) == pytest.approx(1.0 - BELIEVED)
+    assert not onsets[0].blind
+    assert len(blind) == MAX_BLIND
+    assert all(fired - MAX_DELAY <= onset.at <= fired and onset.earliest == onset.at for onset in blind)
+
+
+def test_where_samples_are_rare_equal_guesses_are_one_and_go_back_no_further() -> None:
+    fault = START + timedelta(hours=10)
+    fired = fault + timedelta(minutes=9)
+    onsets = estimate_onsets([recording(300, 1200, fault, 3)], alert(fired), fired + timedelta(minutes=15))
+    blind = [onset for onset in onsets if onset.blind]
+    assert len({onset.at for onset in blind}) == len(blind) < MAX_BLIND
+    assert all(onset.at >= fired - MAX_DELAY for onset in blind)
+
+
+def test_a_very_large_system_is_looked_at_for_what_was_seen_alone() -> None:
+    fired = FAULT + timedelta(seconds=60)
+    onsets = estimate_onsets([recording(60, 60, FAULT, 1)], alert(fired), fired, blind=affordable(SPARE_SERIES + 1, 0))
+    assert not any(onset.blind for onset in onsets)
+    assert sum(onset.probability for onset in onsets) == pytest.approx(1.0)
+    assert affordable(100, SPARE_ROWS + 1) == 0
+    assert affordable(100, 1_000) == MAX_BLIND

@@ -173,7 +173,22 @@ def test_a_leader_within_its_ordinary_variation_is_not_named() -> None:
 @pytest.mark.parametrize("series", [0.0, 7.0, np.nan])
 def test_series_without_any_variation_accuse_nobody(series: float) -> None:
     flat = np.full_like(metrics().values, series)
-    assert investigate(alert(), Telemetry(metrics=replace(metrics(), values=flat), graph=GRAPH)).candidates == ()
+    diagnosis = investigate(alert(), Telemetry(metrics=replace(metrics(), values=flat), graph=GRAPH))
+    assert diagnosis.suspects == ()
+    assert diagnosis.cannot_tell == "nothing that was seen supports a cause"
+    # Whoever was seen is ranked all the same; what was never sampled was not seen.
+    assert {c.service for c in diagnosis.candidates} == (set() if np.isnan(series) else set(SERVICES))
+    assert all("stayed at" in item.summary for c in diagnosis.candidates for item in diagnosis.cited(c.evidence))
+    assert diagnosis.confidence < 0.01
+
+
+def test_every_service_with_telemetry_is_ranked_and_who_hardly_moved_comes_last() -> None:
+    diagnosis = investigate(alert(), Telemetry(metrics=metrics(), graph=GRAPH))
+    assert {candidate.service for candidate in diagnosis.candidates} == set(SERVICES)
+    assert [c.faint for c in diagnosis.candidates] == sorted(c.faint for c in diagnosis.candidates)
+    assert diagnosis.candidates[: len(diagnosis.suspects)] == diagnosis.suspects
+    probabilities = [candidate.probability for candidate in diagnosis.candidates]
+    assert probabilities == sorted(probabilities, reverse=True)
 
 
 def test_nothing_at_all_yields_no_candidate_and_says_so() -> None:

@@ -74,6 +74,13 @@ def test_nothing_to_go_by_says_what_was_not_seen(diagnosis_for):
         choose(diagnosis_for(candidates=()), [])
 
 
+def test_no_remedy_rests_on_a_service_that_hardly_moved(diagnosis_for):
+    grown = diagnosis_for(evidence=(metric("requests_per_sec", 100, 900),))
+    faint = tuple(candidate.model_copy(update={"faint": True}) for candidate in grown.candidates)
+    with pytest.raises(ProposalError, match="no service stands out"):
+        choose(grown.model_copy(update={"candidates": faint}), [])
+
+
 def test_where_it_cannot_be_told_no_remedy_rests_on_the_guess(diagnosis_for):
     grown = diagnosis_for(evidence=(metric("requests_per_sec", 100, 900),))
     assert choose(grown, []).remedy.kind == "scale"

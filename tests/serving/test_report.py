@@ -52,3 +52,13 @@ def test_what_cannot_be_told_is_said_before_anything_is_named() -> None:
     assert why == "Why: cannot tell; no candidate stands out; most likely no change caused this"
     assert as_record(untold)["cannot_tell"] == "no candidate stands out"
     assert as_record(DIAGNOSIS)["cannot_tell"] is None
+
+
+def test_who_hardly_moved_is_one_line_and_no_cause() -> None:
+    faint = tuple(Candidate(service=f"s{i}", probability=0.001, evidence=("E1",), faint=True) for i in range(9))
+    nobody = DIAGNOSIS.model_copy(update={"candidates": faint, "cannot_tell": "nothing that was seen supports a cause"})
+    lines = list(report_lines(ALERT, {}, nobody))
+    assert lines[1] == "Why: not known; nothing in the telemetry supports a cause"
+    assert lines[2].startswith("How sure: not at all")
+    at = lines.index("  none: nothing in the telemetry supports a cause")
+    assert lines[at + 1] == "  hardly moved, likeliest first: s0, s1, s2, s3, s4 and 4 more"
