@@ -62,7 +62,7 @@ def _of_time(traces: Traces, period: Period) -> list[Passing]:
         ],
         ignore_index=True,
     )
-    if lost.empty:
+    if lost["callee"].isna().all():
         return []
     lost["rise"] = (lost["now"] - lost["base"]).clip(lower=0.0) * lost["calls"]
     # A doubt of what would hardly be noticed, for every call.

@@ -79,6 +79,12 @@ def test_a_circle_ends_and_nobody_hands_on_more_than_there_is() -> None:
     assert kept.tolist() == pytest.approx([0.0, 0.1])
 
 
+def test_services_that_call_nobody_pass_nothing_on() -> None:
+    alone = pd.DataFrame([request(minute, web=500.0 if minute >= 20 else 5.0)[0] for minute in range(30)])
+    traces = join_spans(alone.assign(timestamp=pd.to_datetime(alone["timestamp"], utc=True)))
+    assert passings(traces, PERIOD, []) == ()
+
+
 def test_failures_are_passed_on_as_they_were_found() -> None:
     detail = {PASSED_ON: ("cart", 0.9)}
     failed = Finding("db", Channel.peer_errors, 1.0, EvidenceKind.span, "fails", "spans", detail=detail)
