@@ -5,6 +5,7 @@ import pytest
 from data.domain import Alert, EvidenceKind
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
+from models.passing import Passing
 from models.ranking import Ranking, averaged, rank_services
 
 ALERT = Alert(id="a", source="t", service="web", title="t", fired_at=datetime(2026, 1, 1, tzinfo=UTC), group="g")
@@ -48,6 +49,22 @@ def test_services_that_the_alerting_one_cannot_reach_are_discounted() -> None:
 def test_a_sign_that_may_be_a_neighbours_counts_less() -> None:
     ranking = rank_services(ALERT, NO_GRAPH, [], [finding("a"), finding("b", trust=0.5)])
     assert ranking.probabilities["a"] > ranking.probabilities["b"]
+
+
+def test_failures_that_are_a_callees_count_less_against_the_caller_and_count_against_the_callee() -> None:
+    failing, other = finding("web", Channel.own_errors, 9.0), finding("other", Channel.own_time, 2.0)
+    alone = rank_services(ALERT, NO_GRAPH, [], [failing, other])
+    passed = [Passing("web", "provider", 0.9, failures=True)]
+    told = rank_services(ALERT, NO_GRAPH, [], [failing, other, finding("provider", Channel.peer_errors, 1.0)],
+                         passings=passed)  # fmt: skip
+    assert alone.scores["web"] > 3 * told.scores["web"]
+    assert told.scores["provider"] > told.scores["web"]
+
+
+def test_being_slow_counts_by_the_time_that_is_lost_at_the_service_itself() -> None:
+    slow, graph = finding("web", Channel.times_slower, 9.0), ServiceGraph([("web", "db")])
+    alone, waiting = (rank_services(ALERT, graph, [], [slow], passings=p) for p in ((), [Passing("web", "db", 0.9)]))
+    assert waiting.scores["web"] < 0.8 * alone.scores["web"]
 
 
 def test_each_blind_spot_takes_from_every_candidate() -> None:
