@@ -174,8 +174,10 @@ def examples_of(case: Case, number: int, showing: int) -> list[Example]:
     seen = case.telemetry.before(as_of)
     graph, views, unseen = look_around(case.alert, seen, as_of)
     there = modalities(seen)
+    # Whom spans name in one view alone has a row in all, or rows of different views would not be the same service.
+    named = {finding.service for view in views for finding in view.findings}
     boards = [
-        board_of(case.alert, graph, v.blocks, v.findings, passings=v.passings, period=v.period, seen=there)
+        board_of(case.alert, graph, v.blocks, v.findings, passings=v.passings, period=v.period, seen=there, among=named)
         for v in views
     ]
     services = case.truth().services

@@ -76,6 +76,7 @@ def board_of(
     passings: Sequence[Passing] = (),
     period: Period | None = None,
     seen: Collection[str] = MODALITIES,
+    among: Collection[str] = (),
 ) -> Board:
     """What every service of the graph or of any signal shows.
 
@@ -85,9 +86,10 @@ def board_of(
         passings: what spans say that callers only waited for, or only saw fail.
         period: tells when series first deviated; None leaves that unknown.
         seen: which of ``MODALITIES`` were there at all.
+        among: more services to have a row, such as those that another view of the incident shows.
     """
     services = sorted({k.service for b in blocks for k in b.scores.keys} | {f.service for f in findings}
-                      | {alert.service} | set(graph.services))  # fmt: skip
+                      | {alert.service} | set(graph.services) | set(among))  # fmt: skip
     row = {service: i for i, service in enumerate(services)}
     edges = edge_rows(graph, row)
     signs, trusted = _signs(alert, services, row, edges, graph, blocks, findings, passings)
