@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, to_datetime64
 from models.features import LEVEL_SHARE, MAX_SCORE, Period, change_scores
-from models.indicators import Kind, direction_of, kind_of, milliseconds, words_of
+from models.indicators import Kind, counts_failures, direction_of, kind_of, milliseconds, words_of
 
 SYMPTOMS = frozenset({Kind.latency, Kind.error, Kind.availability})
 # The last half minute is compared with what was usual until a minute ago: a short ramp shows in between.
@@ -91,10 +91,20 @@ def detect_lasting(metrics: Metrics, *, as_of: datetime) -> tuple[Breach, ...]:
 
 
 def has_recovered(metrics: Metrics, key: SeriesKey, *, limit: float, rises: bool, as_of: datetime) -> bool:
-    """Whether a series that left its usual range is back and has stayed; silence is not recovery."""
+    """Whether a series that left its usual range is back and has stayed.
+
+    Silence is not recovery, but for a count of failures at a service that tells of everything else: a counter that was
+    never counted up is not reported, and after a restart it is a new one.
+    """
     if key not in metrics.keys:
         return False
     recent = _last(metrics, metrics.keys.index(key), as_of, 2 * SAMPLES)
+    if not len(recent) and rises and counts_failures(key.metric, key.unit):
+        return any(
+            len(_last(metrics, i, as_of, 2 * SAMPLES)) == 2 * SAMPLES
+            for i, other in enumerate(metrics.keys)
+            if other.service == key.service
+        )
     if len(recent) < 2 * SAMPLES:
         return False
     return bool(np.all(recent <= limit) if rises else np.all(recent >= limit))

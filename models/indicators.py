@@ -131,6 +131,15 @@ def kind_of(name: str, unit: str = "") -> Kind:
     return Kind.latency if by_time or any(re.fullmatch(r"p\d\d+", word) for word in words) else Kind.other
 
 
+_SHARES = _words("ratio share percent percentage pct loss")
+
+
+@lru_cache(maxsize=65_536)
+def counts_failures(name: str, unit: str = "") -> bool:
+    """Whether a metric counts failures, in all or by the second, rather than telling their share."""
+    return kind_of(name, unit) is Kind.error and unit != "%" and not words_of(name) & _SHARES
+
+
 # One of each unit of time, in milliseconds.
 _MILLISECONDS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1e3),

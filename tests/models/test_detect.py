@@ -135,3 +135,21 @@ def test_what_is_hit_hardest_leads_once_trouble_has_settled() -> None:
 
 def _ago(seconds: float) -> datetime:
     return END - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("metric", "others", "over"),
+    [
+        ("http_server_errors_per_second", True, True),  # a new instance has no error to count
+        ("http_server_errors_per_second", False, False),  # nothing is heard of the service at all
+        ("http_server_error_ratio", True, False),
+        ("http_server_duration_p95_ms", True, False),
+    ],
+)
+def test_only_a_count_of_failures_may_fall_silent_and_be_over(metric: str, others: bool, over: bool) -> None:
+    silent = series(SeriesKey("checkout", metric), 0.0, 0.0, 0.5, for_s=300)
+    silent.values[-24:] = np.nan
+    beside = series(CPU, 0.1, 0.01)
+    beside.values[-24:] = beside.values[-24:] if others else np.nan
+    key = silent.keys[0]
+    assert has_recovered(silent.joined(beside), key, limit=0.02, rises=True, as_of=END) is over
