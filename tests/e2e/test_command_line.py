@@ -51,7 +51,7 @@ def test_diagnose_answers_one_object_a_line_in_the_order_given(tmp_path: Path) -
     first, second, third = map(json.loads, done.stdout.splitlines())
     assert first == third
     assert {"candidates", "changes", "no_change_probability", "severity", "blast_radius", "unseen"} <= set(first)
-    assert {"service", "indicator", "probability", "evidence", "path"} == set(first["candidates"][0])
+    assert {"service", "indicator", "probability", "evidence", "path", "faint"} == set(first["candidates"][0])
     assert "not found" in second["error"]
 
 
