@@ -15,8 +15,7 @@ import pandas as pd
 
 from data.telemetry import Floats
 from models.base import PASSED_ON, Finding
-from models.features import Period
-from models.traces import Traces, answered_once, cut, noticeable, slowed, trusted, waiting_ends
+from models.traces import LostTime, slowed, waiting_ends
 
 # Trouble is followed so many calls down; what goes round in a circle is not followed for ever.
 DEEPEST = 16
@@ -32,33 +31,25 @@ class Passing:
     failures: bool = False
 
 
-def passings(traces: Traces, period: Period, findings: Iterable[Finding]) -> tuple[Passing, ...]:
+def passings(lost: LostTime, findings: Iterable[Finding]) -> tuple[Passing, ...]:
     """What spans say of it; ``findings`` are what was found in the same spans."""
     failed = [(finding.service, *finding.detail[PASSED_ON]) for finding in findings if PASSED_ON in finding.detail]
     return (
-        *_of_time(traces, period),
+        *_of_time(lost),
         *(Passing(caller, callee, share, failures=True) for callee, caller, share in failed),
     )
 
 
-def _of_time(traces: Traces, period: Period) -> list[Passing]:
-    spans = traces.spans
-    if spans.empty:
-        return []
-    before, window = cut(spans, period)
-    floor = noticeable(before)
-    called = window[window["caller"] != window["service"]]
-    own = slowed(before, window, "own_ms", ["service", "operation"], floor).assign(callee=None)
-    took = slowed(before, called, "duration_ms", ["service", "caller", "operation"], floor)
-    gap = trusted(slowed(before, called, "gap_ms", ["service", "caller"], floor), called)
-    peer = slowed(answered_once(before, window), window, "peer_ms", ["names", "service"], floor)
-    gap["trust"] *= _at_callee(gap, waiting_ends(gap, peer))
+def _of_time(told: LostTime) -> list[Passing]:
+    called = told.window[told.window["caller"] != told.window["service"]]
+    took = slowed(told.before, called, "duration_ms", ["service", "caller", "operation"], told.floor)
+    gap = told.gap.assign(trust=told.gap["trust"] * _at_callee(told.gap, waiting_ends(told.gap, told.peer)))
     lost = pd.concat(
         [
-            own.rename(columns={"service": "caller"}),
+            told.own.rename(columns={"service": "caller"}).assign(callee=None),
             took.rename(columns={"service": "callee"}),
             gap.rename(columns={"service": "callee"}),
-            peer.rename(columns={"service": "caller", "names": "callee"}),
+            told.peer.rename(columns={"service": "caller", "names": "callee"}),
         ],
         ignore_index=True,
     )
@@ -66,7 +57,7 @@ def _of_time(traces: Traces, period: Period) -> list[Passing]:
         return []
     lost["rise"] = (lost["now"] - lost["base"]).clip(lower=0.0) * lost["calls"]
     # A doubt of what would hardly be noticed, for every call.
-    total = lost.groupby("caller")["rise"].sum() + floor * lost.groupby("caller")["calls"].max()
+    total = lost.groupby("caller")["rise"].sum() + told.floor * lost.groupby("caller")["calls"].max()
     lost["rise"] *= lost["trust"]
     ways = lost.dropna(subset=["callee"]).groupby(["caller", "callee"], as_index=False)["rise"].sum()
     shares = ways["rise"] / ways["caller"].map(total)

@@ -103,19 +103,53 @@ def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:
     return Traces(table)
 
 
-def span_findings(traces: Traces, period: Period) -> list[Finding]:
-    """Each service's own-time, gap, error-origin and call-count changes since the onset."""
-    spans = traces.spans
-    if spans.empty:
-        return []
-    before, window = cut(spans, period)
+@dataclass(frozen=True, eq=False)
+class LostTime:
+    """What takes longer since an onset, one row each with its usual and its present median, in milliseconds.
+
+    Attributes:
+        before, window: the spans of before the onset, and those since.
+        floor: what would hardly be noticed.
+        own: own time, by service and operation.
+        gap: what callers wait beyond what callees take, by callee (``service``) and ``caller``.
+        peer: calls that nobody answers, by callee (``names``) and caller (``service``).
+    """
+
+    before: pd.DataFrame
+    window: pd.DataFrame
+    floor: float
+    own: pd.DataFrame
+    gap: pd.DataFrame
+    peer: pd.DataFrame
+
+
+def lost_time(traces: Traces, period: Period) -> LostTime:
+    """What takes longer since the onset."""
+    before, window = cut(traces.spans, period)
     floor = noticeable(before)
-    own = slowed(before, window, "own_ms", ["service", "operation"], floor)
-    gap = slowed(before, window, "gap_ms", ["service", "caller"], floor)
-    peer = slowed(answered_once(before, window), window, "peer_ms", ["names", "service"], floor)
+    return LostTime(
+        before,
+        window,
+        floor,
+        own=slowed(before, window, "own_ms", ["service", "operation"], floor),
+        gap=trusted(slowed(before, window, "gap_ms", ["service", "caller"], floor), window),
+        peer=slowed(answered_once(before, window), window, "peer_ms", ["names", "service"], floor),
+    )
+
+
+def span_findings(traces: Traces, period: Period, lost: LostTime | None = None) -> list[Finding]:
+    """Each service's own-time, gap, error-origin and call-count changes since the onset.
+
+    Args:
+        lost: :func:`lost_time` of the same, where it is known already.
+    """
+    if traces.spans.empty:
+        return []
+    lost = lost or lost_time(traces, period)
+    before, window, gap, peer = lost.before, lost.window, lost.gap, lost.peer
     return [
-        *(_own_time(row) for row in _notable(own)),
-        *(_gap(row) for row in _notable(trusted(gap, window))),
+        *(_own_time(row) for row in _notable(lost.own)),
+        *(_gap(row) for row in _notable(gap)),
         *(_peer_time(row) for row in _notable(peer)),
         *_ways(gap, peer),
         *failing_findings(before, window),
@@ -256,11 +290,12 @@ def noticeable(before: pd.DataFrame) -> float:
 
 def slowed(before: pd.DataFrame, window: pd.DataFrame, column: str, by: list[str], floor: float) -> pd.DataFrame:
     """A duration's median now and before, and the rise in its spread before; one row a group of ``by``."""
-    old = before.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
-    new = window.dropna(subset=[column, *by]).groupby(by, observed=True)[column]
-    table = pd.DataFrame(
-        {"base": old.median(), "spread": old.quantile(0.75) - old.quantile(0.25), "n": old.size()}
-    ).join(pd.DataFrame({"now": new.median(), "calls": new.size()}), how="inner")
+    # The few columns first: a look at every onset makes many of these tables.
+    old = before[[*by, column]].dropna().groupby(by, observed=True)[column]
+    new = window[[*by, column]].dropna().groupby(by, observed=True)[column]
+    low, middle, high = (old.quantile(q) for q in (0.25, 0.5, 0.75))
+    table = pd.DataFrame({"base": middle, "spread": high - low, "n": old.size()})
+    table = table.join(pd.DataFrame({"now": new.median(), "calls": new.size()}), how="inner")
     table = table[table["n"] >= MIN_BASELINE_SPANS]
     return table.assign(
         score=(table["now"] - table["base"]) / np.fmax(table["spread"] / 1.35, floor), trust=1.0
@@ -273,12 +308,17 @@ def answered_once(before: pd.DataFrame, window: pd.DataFrame) -> pd.DataFrame:
     A callee that hangs has no span for the calls it never gets to; what they used to take is what they took when it
     did. Spans of callees may come late, so that most calls on a way have to be without an answer.
     """
-    silent, answered = _calls_by_way(window, "names"), _calls_by_way(window, "asked")
+    silent = _calls_by_way(window, "names")
+    if silent.empty:
+        return before
+    answered = _calls_by_way(window, "asked")
     hang = silent.index[silent >= answered.reindex(silent.index, fill_value=0)].difference(
         _calls_by_way(before, "names").index
     )
     then = before[before["asked"].notna()]
     then = then[pd.MultiIndex.from_frame(then[["asked", "service"]]).isin(hang)]
+    if then.empty:
+        return before
     return pd.concat([before, then.assign(names=then["asked"], peer_ms=then["duration_ms"])])
 
 

@@ -28,7 +28,7 @@ from models.recent import recent_changes
 from models.sentences import MetricBlock
 from models.shift import shift_findings
 from models.steps import entry_rates, steps_at_changes
-from models.traces import Traces, join_spans, span_findings, span_series
+from models.traces import Traces, join_spans, lost_time, span_findings, span_series
 from models.unseen import blind_spots, modalities
 
 CAUSED_BY_CHANGES = 0.7
@@ -207,14 +207,15 @@ def look(
     period = incident_period(onset, alert, seen, as_of)
     # Log lines are judged by template below; counted a second time as a series they would weigh double.
     blocks = [MetricBlock(t, change_scores(t, period), source) for source, t in series.items() if source != "logs"]
+    lost = lost_time(traces, period)
     findings = [
-        *span_findings(traces, period),
+        *span_findings(traces, period, lost),
         *log_findings(seen.logs, period, seen.services),
         *flow_findings(blocks[0], graph),
         *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),
     ]
-    waited = passings(traces, period, findings)
+    waited = passings(lost, findings)
     return View(onset, period, blocks, findings, waited, modalities(seen), series["logs"])
 
 

@@ -220,6 +220,7 @@ def comes_live(learning: Learning, cases: Sequence[Case], url: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # two services, forty incidents investigated and learned from, and a trial on live ones
 def test_forty_labels_of_a_new_system_make_a_better_champion(
     everything: list[Case], cases: list[Case], kept: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from data.domain import EvidenceKind
 from models.base import PASSED_ON, Channel, Finding
 from models.features import Period
 from models.passing import Passing, passed_down, passings
-from models.traces import join_spans
+from models.traces import join_spans, lost_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONSET = START + timedelta(minutes=20)
@@ -41,7 +41,7 @@ def shares(**during: float) -> dict[tuple[str, str], float]:
     rows = [row for minute in range(30) for row in request(minute, **(during if minute >= 20 else {}))]
     table = pd.DataFrame(rows)
     traces = join_spans(table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True)))
-    return {(p.caller, p.callee): p.share for p in passings(traces, PERIOD, [])}
+    return {(p.caller, p.callee): p.share for p in passings(lost_time(traces, PERIOD), [])}
 
 
 def test_time_that_the_last_one_takes_is_passed_on_all_the_way() -> None:
@@ -82,11 +82,11 @@ def test_a_circle_ends_and_nobody_hands_on_more_than_there_is() -> None:
 def test_services_that_call_nobody_pass_nothing_on() -> None:
     alone = pd.DataFrame([request(minute, web=500.0 if minute >= 20 else 5.0)[0] for minute in range(30)])
     traces = join_spans(alone.assign(timestamp=pd.to_datetime(alone["timestamp"], utc=True)))
-    assert passings(traces, PERIOD, []) == ()
+    assert passings(lost_time(traces, PERIOD), []) == ()
 
 
 def test_failures_are_passed_on_as_they_were_found() -> None:
     detail = {PASSED_ON: ("cart", 0.9)}
     failed = Finding("db", Channel.peer_errors, 1.0, EvidenceKind.span, "fails", "spans", detail=detail)
     empty = join_spans(pd.DataFrame(request(0)).iloc[:0].assign(timestamp=pd.to_datetime([], utc=True)))
-    assert passings(empty, PERIOD, [failed]) == (Passing("cart", "db", 0.9, failures=True),)
+    assert passings(lost_time(empty, PERIOD), [failed]) == (Passing("cart", "db", 0.9, failures=True),)
