@@ -38,7 +38,7 @@ MOST_LOOKS = 4
 class Triage:
     """What became of an alert. ``is_new``: it opened the incident. ``resolved``: it closed the incident.
 
-    ``look``: it joined an incident that is to be looked at anew, for the so-manieth time.
+    ``look``: it joined an incident that is to be looked at anew; this is which look at it, from 2 on.
     """
 
     incident_id: str | None
