@@ -31,6 +31,7 @@ class Confidence:
         most: all services together get no more than this, however clear the signs: of ``n`` incidents ever tried,
             none wrong, the rate of wrong answers may still be ``3 / n`` (the rule of three, Hanley 1983).
         least: under this probability of the leader, the answer is that it cannot be told.
+        sharpen: the power to which an average over several onsets is raised, see :func:`sharpened`; 1 leaves it.
     """
 
     power: float
@@ -39,6 +40,7 @@ class Confidence:
     blind: float
     most: float
     least: float = 0.0
+    sharpen: float = 1.0
 
 
 def probabilities(scores: Floats, blind_spots: int, confidence: Confidence) -> Floats:
@@ -49,6 +51,20 @@ def probabilities(scores: Floats, blind_spots: int, confidence: Confidence) -> F
     unseen = confidence.unseen + confidence.blind * blind_spots
     held = np.append(np.maximum(np.asarray(scores, dtype=float), 0.0), unseen) + confidence.floor
     odds = (held / held.max()) ** confidence.power
+    return np.asarray(odds[:-1] / odds.sum() * confidence.most)
+
+
+def sharpened(average: Floats, confidence: Confidence) -> Floats:
+    """The probability of each service from the mean of those found under several assumptions, in the order given.
+
+    A mean of forecasts, each as sure as it should be, is less sure than it should be (Ranjan and Gneiting, "Combining
+    probability forecasts", JRSS B 72, 2010), so it is made surer: odds raised to a power, as for single forecasts of
+    many people (Satopää et al., "Combining multiple probability predictions using a simple logit model", International
+    Journal of Forecasting 30, 2014). The order of the services stays.
+    """
+    held = np.asarray(average, dtype=float) / confidence.most
+    odds = np.append(held, max(1.0 - held.sum(), 0.0))
+    odds = (odds / odds.max()) ** confidence.sharpen
     return np.asarray(odds[:-1] / odds.sum() * confidence.most)
 
 

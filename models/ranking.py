@@ -6,7 +6,7 @@ The steps, each a function elsewhere:
    errors travel from callee to caller, so a caller keeps only what its callees' own degradation does not account for.
 2. *scored* (``rankers``): each channel made comparable, weighed, and read beside the neighbours' and the place in the
    graph, by the ranker that did best on systems it had not learned from (``champion.json``).
-3. *probabilities*: softmax, with a share left for what nobody saw (``models/confidence.py``).
+3. *probabilities*: odds by the ratio of scores, with a share left for what nobody saw (``models/confidence.py``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from data.domain import Alert
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
-from models.confidence import probabilities
+from models.confidence import Confidence, probabilities, sharpened
 from models.features import Period
 from models.passing import Passing
 from models.rankers.board import CHANNELS, MODALITIES, board_of
@@ -89,7 +89,7 @@ def rank_services(
     )
 
 
-def averaged(rankings: Sequence[Ranking], shares: Sequence[float]) -> Ranking:
+def averaged(rankings: Sequence[Ranking], shares: Sequence[float], confidence: Confidence) -> Ranking:
     """One ranking from several under different assumptions, each probable by its share."""
     probability: dict[str, float] = defaultdict(float)
     contributions: dict[str, dict[Channel, float]] = {}
@@ -100,5 +100,9 @@ def averaged(rankings: Sequence[Ranking], shares: Sequence[float]) -> Ranking:
             for channel, gave in ranking.contributions[service].items():
                 mixed[channel] = mixed.get(channel, 0.0) + share * gave
     ordered = sorted(probability, key=lambda service: (-probability[service], service))
-    unseen = sum(share * ranking.unseen_probability for ranking, share in zip(rankings, shares, strict=True))
-    return Ranking({s: min(probability[s], 1.0) for s in ordered}, unseen, {s: contributions[s] for s in ordered})
+    sure = sharpened(np.array([probability[service] for service in ordered]), confidence)
+    return Ranking(
+        dict(zip(ordered, sure.tolist(), strict=True)),
+        1.0 - float(sure.sum()),
+        {service: contributions[service] for service in ordered},
+    )

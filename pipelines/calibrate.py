@@ -24,17 +24,17 @@ import numpy.typing as npt
 from data.errors import InputError
 from data.telemetry import Floats
 from models.calibration import brier, expected_calibration_error
-from models.confidence import Confidence, probabilities
-from models.rankers.held import Answered, hits
+from models.confidence import Confidence
+from models.rankers.held import Answered, first
 from models.rankers.state import CHAMPION, dump, read
 from pipelines.prepare import MADE
 from pipelines.train import read_answers
 
-# power, floor, unseen, blind. The lowest ``blind`` is not zero: what could not be seen lowers the confidence, even
-# where these data do not show it.
-BOUNDS = ((0.8, 6.0), (0.1, 2.0), (0.0, 3.0), (0.05, 0.5))
-START = (2.5, 0.5, 0.5, 0.1)
-# Beside the data, a pull to START worth this many nats: a few dozen incidents cannot fix four numbers.
+# power, floor, unseen, blind, sharpen. The lowest ``blind`` is not zero: what could not be seen lowers the confidence,
+# even where these data do not show it.
+BOUNDS = ((0.8, 6.0), (0.1, 2.0), (0.0, 3.0), (0.05, 0.5), (1.0, 2.0))
+START = (2.5, 0.5, 0.5, 0.1, 1.5)
+# Beside the data, a pull to START worth this many nats: a few dozen incidents cannot fix five numbers.
 PULL = 0.02
 WORST = 1e-4
 LIMITS = (
@@ -83,9 +83,9 @@ def fitted_without(systems: Mapping[str, Sequence[Answered]]) -> dict[str, Confi
     return {out: _fitted([s for name, s in taught.items() if name != out], cap) for out in systems}
 
 
-def _taught(systems: Mapping[str, Sequence[Answered]]) -> dict[str, _Stacked]:
+def _taught(systems: Mapping[str, Sequence[Answered]]) -> dict[str, Stacked]:
     # Made incidents are harder than people's on purpose: learned from, they make us too modest where it matters.
-    return {n: _Stacked.of(answers) for n, answers in systems.items() if n != MADE or len(systems) < 3}
+    return {n: Stacked.of(answers) for n, answers in systems.items() if n != MADE or len(systems) < 3}
 
 
 def most(systems: Mapping[str, Sequence[Answered]]) -> float:
@@ -100,7 +100,7 @@ def judge(answers: Sequence[Answered], confidence: Confidence) -> dict[str, floa
     ``answered`` is the share in which the leader reached ``confidence.least``, ``accuracy_answered`` that among these.
     """
     told = [a for a in answers if a.told]
-    sure, right = np.array([leader(a, confidence) for a in told]), hits(told)
+    sure, right = np.array([first(a, confidence) for a in told]).T
     spoken = sure >= confidence.least
     figures = {"accuracy": right.mean(), "mean_confidence": sure.mean(), "brier": brier(sure, right),
                "ece": expected_calibration_error(sure, right), "answered": spoken.mean(),
@@ -108,63 +108,67 @@ def judge(answers: Sequence[Answered], confidence: Confidence) -> dict[str, floa
     return {name: round(float(value), 3) for name, value in figures.items()}
 
 
-def leader(answer: Answered, confidence: Confidence) -> float:
-    """The probability of the first answer; 0 where there is no candidate."""
-    found = sum(share * _candidates(scores, answer.blind_spots, confidence) for share, scores in answer.views)
-    return float(np.max(found, initial=0.0))
-
-
-def _candidates(scores: Floats, blind_spots: int, confidence: Confidence) -> Floats:
-    """Zero for services without any sign, which have no score."""
-    found = np.zeros(len(scores))
-    known = np.isfinite(scores)
-    found[known] = probabilities(scores[known], blind_spots, confidence)
-    return found
-
-
 @dataclass(frozen=True, eq=False)
-class _Stacked:
-    """The answers about one system side by side: scores of all views, shape (V, widest), -inf where there are none."""
+class Stacked:
+    """The answers about one system side by side.
+
+    Attributes:
+        scores: of all views, those of one answer together; shape (V, widest), -inf where there are none.
+        share, blind_spots: of each view; shape (V,).
+        starts: the first view of each answer; shape (A,).
+        guilty: shape (A, widest).
+        weight: of each answer: each incident counts the same, however often it was shown; shape (A,).
+    """
 
     scores: Floats
-    guilty: npt.NDArray[np.bool_]
-    blind_spots: Floats
     share: Floats
-    answer: npt.NDArray[np.intp]
+    blind_spots: Floats
+    starts: npt.NDArray[np.intp]
+    guilty: npt.NDArray[np.bool_]
     weight: Floats
 
     @classmethod
-    def of(cls, answers: Sequence[Answered]) -> _Stacked:
-        views = [(i, a, share, scores) for i, a in enumerate(answers) for share, scores in a.views]
+    def of(cls, answers: Sequence[Answered]) -> Stacked:
+        views = [(a, share, scores) for a in answers for share, scores in a.views]
         width = max(len(scores) for *_, scores in views)
-        table, guilty = np.full((len(views), width), -np.inf), np.zeros((len(views), width), bool)
-        for row, (_, a, _, scores) in enumerate(views):
-            table[row, : len(scores)], guilty[row, : len(scores)] = scores, a.guilty
-        cases = np.array([a.case for a in answers])
-        _, number = np.unique(cases, return_inverse=True)
+        table, guilty = np.full((len(views), width), -np.inf), np.zeros((len(answers), width), bool)
+        for row, (*_, scores) in zip(table, views, strict=True):
+            row[: len(scores)] = scores
+        starts = np.cumsum([0, *(len(a.views) for a in answers)])[:-1]
+        for row, a in zip(guilty, answers, strict=True):
+            row[: len(a.guilty)] = a.guilty
+        _, number = np.unique([a.case for a in answers], return_inverse=True)
         weight = 1.0 / np.bincount(number)[number]
         return cls(
             table,
-            guilty & np.isfinite(table),
-            np.array([a.blind_spots for _, a, *_ in views], dtype=float),
-            np.array([share for *_, share, _ in views]),
-            np.array([i for i, *_ in views], dtype=np.intp),
+            np.array([share for _, share, _ in views]),
+            np.array([a.blind_spots for a, *_ in views], dtype=float),
+            starts,
+            # A culprit without any sign is one that nobody saw.
+            guilty & (np.maximum.reduceat(table, starts) > -np.inf),
             weight / weight.sum(),
         )
 
     def surprise(self, numbers: Floats, cap: float) -> float:
-        """How unlikely the truth was held, in nats; a culprit without any sign is one that nobody saw."""
-        power, floor, unseen, blind = numbers
-        candidates = np.where(np.isfinite(self.scores), np.log(np.maximum(self.scores, 0.0) + floor), -np.inf)
-        logits = power * np.column_stack([candidates, np.log(unseen + blind * self.blind_spots + floor)])
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p = powers / powers.sum(axis=1, keepdims=True)
+        """How unlikely the truth was held, in nats."""
+        power, floor, unseen, blind, sharpen = numbers
+        with np.errstate(divide="ignore"):
+            candidates = np.log(np.where(np.isfinite(self.scores), np.maximum(self.scores, 0.0) + floor, 0.0))
+            elsewhere = np.log(unseen + blind * self.blind_spots + floor)
+            of_views = _normal(power * np.column_stack([candidates, elsewhere]))
+            mean = np.add.reduceat(self.share[:, None] * of_views, self.starts)
+            p = _normal(sharpen * np.log(mean))
         held = np.where(self.guilty.any(axis=1), cap * (p[:, :-1] * self.guilty).sum(axis=1), 1 - cap * (1 - p[:, -1]))
-        by_answer = np.bincount(self.answer, weights=self.share * held)
-        return float(-self.weight @ np.log(np.maximum(by_answer, WORST)))
+        return float(-self.weight @ np.log(np.maximum(held, WORST)))
 
 
-def _fitted(systems: Sequence[_Stacked], cap: float) -> Confidence:
+def _normal(logits: Floats) -> Floats:
+    """Softmax of each row."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _fitted(systems: Sequence[Stacked], cap: float) -> Confidence:
     from scipy.optimize import minimize
 
     width = np.array([high - low for low, high in BOUNDS])
@@ -176,8 +180,8 @@ def _fitted(systems: Sequence[_Stacked], cap: float) -> Confidence:
     found = minimize(
         loss, np.array(START), method="Nelder-Mead", bounds=BOUNDS, options={"maxiter": 400, "xatol": 1e-3}
     )
-    power, floor, unseen, blind = (round(float(x), 3) for x in found.x)
-    return Confidence(power, floor, unseen, blind, cap, LEAST)
+    power, floor, unseen, blind, sharpen = (round(float(x), 3) for x in found.x)
+    return Confidence(power, floor, unseen, blind, cap, LEAST, sharpen)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def investigate(
     seen = telemetry.before(as_of)
     graph, views, unseen = look_around(alert, seen, as_of)
     rankings = rankings_of(alert, graph, views, unseen, model)
-    ranking = averaged(rankings, [view.onset.probability for view in views])
+    confidence = (model or champion()).confidence
+    ranking = averaged(rankings, [view.onset.probability for view in views], confidence)
     view = most_telling(views, rankings, ranking)
     period, blocks = view.period, view.blocks
     findings, symptomatic = view.findings, view.symptoms
@@ -71,7 +72,7 @@ def investigate(
         cannot_tell=why_not(
             {candidate.service: candidate.probability for candidate in suspects},
             ranking.unseen_probability,
-            (model or champion()).confidence,
+            confidence,
             strongest_sign(suspects, ledger),
         ),
         changes=tuple(c.model_copy(update={"probability": c.probability * seen_share}) for c in blamed),
@@ -191,7 +192,8 @@ def places_of_trouble(
     """How probably each service is the cause by what was seen alone, for judging changes: their times would else
     count twice, once for the service and once for the change."""
     plain = [replace(view, findings=view.symptoms) for view in views]
-    return averaged(rankings_of(alert, graph, plain, unseen, model), [v.onset.probability for v in views]).probabilities
+    rankings, shares = rankings_of(alert, graph, plain, unseen, model), [v.onset.probability for v in views]
+    return averaged(rankings, shares, (model or champion()).confidence).probabilities
 
 
 def look(

@@ -27,11 +27,11 @@ from data.telemetry import Floats
 from models.confidence import Confidence
 from models.metrics import Interval, bootstrap
 from models.rankers.board import MODALITIES
-from models.rankers.held import Answered, answered, hits
+from models.rankers.held import Answered, answered, first, hits
 from models.rankers.packed import Packed
 from models.rankers.state import dump, read
 from models.rankers.table import NAMES, supported
-from pipelines.calibrate import LIMITS, calibrate, leader
+from pipelines.calibrate import LIMITS, calibrate
 from pipelines.train import read_answers
 
 NEW, OLD = "new", "old"
@@ -116,7 +116,7 @@ def compared(part: str, data: Packed, answers: tuple[Answers, Answers], name: st
     told = [[a for many in answered(data, side.scores).values() for a in many if a.told] for side in answers]
     if not told[0]:
         return []
-    found = [by_incident(mine, hits(mine)) for mine in told]
+    found = [by_incident(mine, hits(mine, side.confidence)) for mine, side in zip(told, answers, strict=True)]
     errors = [by_incident(mine, _errors(mine, side.confidence)) for mine, side in zip(told, answers, strict=True)]
     return [paired(part, name, "AC@1", *found), paired(part, name, "calibration", *(1.0 - e for e in errors))]
 
@@ -128,8 +128,8 @@ def paired(part: str, name: str, what: str, champion: Floats, challenger: Floats
 
 
 def _errors(answers: list[Answered], confidence: Confidence) -> Floats:
-    sure = np.array([leader(answer, confidence) for answer in answers])
-    return np.asarray((sure - hits(answers)) ** 2)
+    sure, right = np.array([first(answer, confidence) for answer in answers]).T
+    return np.asarray((sure - right) ** 2)
 
 
 def by_incident(answers: Sequence[Answered], values: Floats) -> Floats:

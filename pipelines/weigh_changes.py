@@ -34,7 +34,7 @@ from models.changes.releases import same_commit
 from models.changes.signal import total
 from models.changes.weighing import BY_HAND, NONE, SHIPPED, Judged, Weighing, fit, kept
 from models.kept import digest
-from models.rankers.state import CHAMPION
+from models.rankers.state import CHAMPION, champion
 from models.ranking import averaged
 from pipelines.investigate import change_context, last_instant, look_around, most_telling, rankings_of
 
@@ -202,7 +202,7 @@ def _context(case: Case) -> ChangeContext:
     seen = case.telemetry.before(as_of)
     graph, views, unseen = look_around(case.alert, seen, as_of)
     rankings = rankings_of(case.alert, graph, views, unseen)
-    ranking = averaged(rankings, [view.onset.probability for view in views])
+    ranking = averaged(rankings, [view.onset.probability for view in views], champion().confidence)
     return change_context(case.alert, seen, graph, views, most_telling(views, rankings, ranking), ranking, unseen)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
+from models.confidence import Confidence, probabilities, sharpened
 from models.rankers.packed import Packed
 from models.rankers.table import supported
+
+# Rankers are compared before how sure to be of them is fitted; onsets are averaged then as is usual afterwards.
+USUAL = Confidence(power=6.0, floor=0.5, unseen=0.0, blind=0.1, most=0.97)
+# Probabilities that differ by less are the same.
+TIE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +64,29 @@ def answered(data: Packed, scores: Floats) -> dict[str, list[Answered]]:
     return found
 
 
-def hits(answers: list[Answered]) -> Floats:
+def hits(answers: Sequence[Answered], confidence: Confidence = USUAL) -> Floats:
     """Whether the first answer is right (AC@1), one number a showing with a culprit; ties by expectation."""
-    return np.array([_hit(a) for a in answers if a.told])
+    return np.array([first(a, confidence)[1] for a in answers if a.told])
 
 
-def _hit(answer: Answered) -> float:
-    total = sum(share * _softmax(scores) for share, scores in answer.views)
-    best = np.asarray(total >= np.max(total) - 1e-9)
-    return float(answer.guilty[best].mean())
+def first(answer: Answered, confidence: Confidence) -> tuple[float, float]:
+    """The probability of the first answer, 0 where there is no candidate, and how likely it is right: ties by
+    expectation, and nothing is right where all are zero."""
+    mean = sum(share * _candidates(scores, answer.blind_spots, confidence) for share, scores in answer.views)
+    found = sharpened(np.asarray(mean), confidence)
+    sure = float(np.max(found, initial=0.0))
+    best = found >= sure - TIE
+    return sure, float(answer.guilty[best].mean()) if sure else 0.0
+
+
+def _candidates(scores: Floats, blind_spots: int, confidence: Confidence) -> Floats:
+    """Zero for services without any sign, which have no score."""
+    found, known = np.zeros(len(scores)), np.isfinite(scores)
+    found[known] = probabilities(scores[known], blind_spots, confidence)
+    return found
 
 
 def macro(systems: Mapping[str, list[Answered]]) -> float:
     """AC@1 with every system counting the same; NaN without any."""
     means = [float(hits(answers).mean()) for answers in systems.values() if len(hits(answers))]
     return float(np.mean(means)) if means else float("nan")
-
-
-def _softmax(scores: Floats) -> Floats:
-    top = scores.max()
-    powers = np.exp(scores - top) if np.isfinite(top) else np.ones(len(scores))
-    return np.asarray(powers / powers.sum())

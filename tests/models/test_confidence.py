@@ -1,9 +1,11 @@
 """How scores become probabilities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from models.confidence import Confidence, probabilities, why_not
+from models.confidence import Confidence, probabilities, sharpened, why_not
 from models.rankers.state import champion
 
 PLAIN = Confidence(power=2.0, floor=0.1, unseen=0.6, blind=0.2, most=0.95, least=0.3)
@@ -40,6 +42,23 @@ def test_what_speaks_against_a_service_counts_as_no_score() -> None:
 
 def test_no_services_is_no_probability() -> None:
     assert len(probabilities(np.empty(0), 2, PLAIN)) == 0
+
+
+def test_a_mean_of_forecasts_is_made_surer_in_the_same_order() -> None:
+    mean, surer = np.array([0.2, 0.4, 0.1]), replace(PLAIN, sharpen=2.0)
+    found = sharpened(mean, surer)
+    assert found.argsort().tolist() == mean.argsort().tolist()
+    assert found[1] > mean[1]
+    assert found[1] / found[0] == pytest.approx(4.0), "odds to the power"
+    assert found.sum() < PLAIN.most
+    assert sharpened(mean, PLAIN) == pytest.approx(mean), "the power one leaves it"
+
+
+def test_a_surer_mean_is_never_certain_and_none_is_none() -> None:
+    surer = replace(PLAIN, sharpen=3.0)
+    assert sharpened(np.array([0.95]), surer)[0] == pytest.approx(0.95)
+    assert sharpened(np.array([0.0, 0.0]), surer).tolist() == [0.0, 0.0]
+    assert len(sharpened(np.empty(0), surer)) == 0
 
 
 def test_a_leader_under_the_least_probability_is_not_named() -> None:

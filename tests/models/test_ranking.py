@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -6,6 +7,7 @@ from data.domain import Alert, EvidenceKind
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.passing import Passing
+from models.rankers.state import champion
 from models.ranking import Ranking, averaged, rank_services
 
 ALERT = Alert(id="a", source="t", service="web", title="t", fired_at=datetime(2026, 1, 1, tzinfo=UTC), group="g")
@@ -84,7 +86,7 @@ def test_contributions_say_which_channel_moved_a_service() -> None:
 def test_an_average_weighs_each_view_by_its_share() -> None:
     one = Ranking({"a": 0.8}, 0.2, {"a": {Channel.gap: 1.0}})
     other = Ranking({"b": 0.6, "a": 0.2}, 0.2, {"b": {Channel.cpu: 1.0}, "a": {Channel.cpu: 0.5}})
-    mixed = averaged([one, other], [0.75, 0.25])
+    mixed = averaged([one, other], [0.75, 0.25], replace(champion().confidence, most=0.97, sharpen=1.0))
     assert mixed.probabilities == pytest.approx({"a": 0.65, "b": 0.15})
     assert mixed.unseen_probability == pytest.approx(0.2)
     assert mixed.contributions["a"] == pytest.approx({Channel.gap: 0.75, Channel.cpu: 0.125})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from data.errors import InputError
-from models.confidence import Confidence
-from models.rankers.held import Answered
-from pipelines.calibrate import LEAST, calibrate, judge, leader, most
+from models.confidence import Confidence, probabilities, sharpened
+from models.rankers.held import Answered, first
+from pipelines.calibrate import LEAST, Stacked, calibrate, judge, most
 
-PLAIN = Confidence(4.0, 0.3, 0.1, 0.1, 0.98, LEAST)
+PLAIN = Confidence(4.0, 0.3, 0.1, 0.1, 0.98, LEAST, 1.5)
 
 
 def incidents(count: int, right: float, margin: float, seed: int) -> list[Answered]:
@@ -47,7 +49,7 @@ def test_a_culprit_without_a_sign_counts_for_what_nobody_saw() -> None:
     found = [Answered(((1.0, scores),), 0, np.arange(3) == 0, False, i) for i in range(40)]
     wary, _ = calibrate({"a": absent, "b": absent})
     bold, _ = calibrate({"a": found, "b": found})
-    assert leader(absent[0], wary) < leader(found[0], bold)
+    assert first(absent[0], wary) < first(found[0], bold)
     assert wary.unseen > bold.unseen
 
 
@@ -57,7 +59,35 @@ def test_what_could_not_be_seen_always_costs_confidence() -> None:
     blind = [Answered(((1.0, scores),), 3, np.arange(2) == 0, False, i) for i in range(40)]
     seeing = [Answered(((1.0, scores),), 0, np.arange(2) == i % 2, False, i) for i in range(40)]
     fitted, _ = calibrate({"a": blind, "b": seeing})
-    assert leader(Answered(((1.0, scores),), 3, np.arange(2) == 0, False, 0), fitted) < leader(seeing[0], fitted)
+    unseen = Answered(((1.0, scores),), 3, np.arange(2) == 0, False, 0)
+    assert first(unseen, fitted)[0] < first(seeing[0], fitted)[0]
+
+
+def test_where_onsets_disagree_and_the_mean_is_right_it_is_made_surer() -> None:
+    """Each of three onsets names another service; the culprit is named by two of them, every time."""
+    one, other = np.array([4.0, 0.0, 0.0]), np.array([0.0, 4.0, 0.0])
+    torn = [Answered(((0.4, one), (0.3, one), (0.3, other)), 0, np.arange(3) == 0, False, i) for i in range(40)]
+    fitted, held_back = calibrate({"a": torn, "b": torn})
+    blunt = replace(fitted, sharpen=1.0)
+    assert fitted.sharpen > 1.5
+    assert held_back["a"]["ece"] < judge(torn, blunt)["ece"] - 0.05
+    assert first(torn[0], fitted)[0] > 0.8 > first(torn[0], blunt)[0]
+
+
+def test_what_is_fitted_is_what_is_told() -> None:
+    """The likelihood of many answers side by side is that of each one's probabilities."""
+    rng = np.random.default_rng(0)
+    answers = [
+        Answered(((0.7, rng.random(n)), (0.3, rng.random(n))), n % 3, np.arange(n) == 0, False, n) for n in (1, 2, 5)
+    ]
+    mean = np.mean([-np.log(_given_to_the_first(a)) for a in answers])
+    numbers = np.array([PLAIN.power, PLAIN.floor, PLAIN.unseen, PLAIN.blind, PLAIN.sharpen])
+    assert Stacked.of(answers).surprise(numbers, PLAIN.most) == pytest.approx(mean)
+
+
+def _given_to_the_first(answer: Answered) -> float:
+    mean = sum(share * probabilities(scores, answer.blind_spots, PLAIN) for share, scores in answer.views)
+    return float(sharpened(np.asarray(mean), PLAIN)[0])
 
 
 def test_abstaining_leaves_out_the_answers_that_are_mostly_wrong() -> None:

@@ -13,11 +13,11 @@ import pytest
 from data.errors import InputError
 from data.telemetry import Floats
 from models.calibration import expected_calibration_error
-from models.rankers.held import Answered, hits
+from models.rankers.held import Answered, first
 from models.rankers.prior import Prior
 from models.rankers.state import dump, read
 from pipelines import evaluate_rankers, promote
-from pipelines.calibrate import fitted_without, leader
+from pipelines.calibrate import fitted_without
 from pipelines.evaluate_rankers import best_of
 from pipelines.train import save_answers
 
@@ -76,8 +76,7 @@ def test_gains_on_made_incidents_alone_choose_nobody() -> None:
 def test_confidence_is_judged_by_numbers_fitted_elsewhere(trained: Path, evaluated: Path) -> None:
     families = evaluate_rankers.families_in(trained)["linear"]
     without = fitted_without(families)
-    sure = [leader(a, without[name]) for name, many in families.items() for a in many]
-    right = hits([a for many in families.values() for a in many])
+    sure, right = zip(*(first(a, without[name]) for name, many in families.items() for a in many), strict=True)
     report = json.loads((evaluated / "rankers.json").read_text())["families"]["linear"]
     assert report["ece"] == pytest.approx(expected_calibration_error(sure, right), abs=1e-3)
 
