@@ -95,7 +95,8 @@ class ServiceGraph:
 
     @cached_property
     def _undirected(self) -> nx.Graph[str]:
-        return self._graph.to_undirected(as_view=True)
+        # Not a view: that walks through sets, and which of two equally short ways is found would be left to chance.
+        return self._graph.to_undirected()
 
     @staticmethod
     def _distances(graph: nx.Graph[str], service: str) -> dict[str, int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +19,8 @@ import pandas as pd
 
 from data.domain import EvidenceKind
 from models.base import PASSED_ON, Channel, Finding
+from models.spans import Spans
+from models.traces import Traces
 
 # An answer that says that the callee could not: HTTP 5xx and 429, gRPC's words for the same.
 _COULD_NOT = re.compile(
@@ -43,37 +46,49 @@ def share_of_callee(said: str, *, tells: bool) -> float:
     return ANSWERED if _COULD_NOT.search(said) else EITHER
 
 
-def failing_findings(before: pd.DataFrame, window: pd.DataFrame) -> list[Finding]:
-    """Where errors start: failed spans none of whose children failed, as a share of the service's spans."""
+def failing_findings(traces: Traces, before: Spans, window: Spans) -> list[Finding]:
+    """Where errors start: failed spans none of whose children failed, as a share of the service's spans.
+
+    Args:
+        traces: what ``before`` and ``window`` are spans of.
+    """
+    names = window.names
+    count = len(names.services)
+    had, has = (np.bincount(spans.service, minlength=count) for spans in (before, window))
+    failing_before, failing = (np.bincount(spans.service[spans.origin], minlength=count) for spans in (before, window))
+    usual = failing_before / np.maximum(had, 1)
+    share = failing / np.maximum(has, 1)
+    # Root of the count: the second error tells less than the first.
+    score = (share - usual) * np.sqrt(failing)
+    tells = {names.service(number) for number in np.flatnonzero(had + has)}
+    rows = window.row[window.origin]
     findings = []
-    origin = window[window["origin"]]
-    usual = before.groupby("service", observed=True)["origin"].mean()
-    tells = {*before["service"].unique(), *window["service"].unique()}
-    for service, spans in origin.groupby("service", observed=True):
-        total = int((window["service"] == service).sum())
-        share, was = len(spans) / total, float(usual.get(service, 0.0))
-        # Root of the count: the second error tells less than the first.
-        score = (share - was) * np.sqrt(len(spans))
-        if score <= 0:
-            continue
-        texts = spans["error"].dropna().astype(str) if "error" in spans else pd.Series(dtype=str)
-        said = f': "{texts.mode().iloc[0][:160]}"' if len(texts) else ""
-        text = f"{len(spans)} of {total} spans of {service} fail where none of their calls did, {was:.0%} before{said}"
-        first = spans["timestamp"].min().to_pydatetime()
-        detail = {
-            "failed": len(spans),
-            "spans": total,
-            "usual_share": was,
-            "error": texts.mode().iloc[0] if len(texts) else "",
-        }
-        shares = _shares_of_callees(spans, tells)
-        # Where calls failed, it may be whom they went to.
-        trust = 1.0 - float(sum(shares.values()))
-        finding = Finding(str(service), Channel.error_origin, float(score), EvidenceKind.span, text, "spans",
-                          "errors", first, detail, trust)  # fmt: skip
+    for number in np.flatnonzero(score > 0):
+        spans = traces.spans.iloc[rows[window.service[window.origin] == number]]
+        finding, shares = _of_origin(names.service(number), spans, int(has[number]), float(usual[number]), tells)
+        finding = replace(finding, score=float(score[number]))
         findings.append(finding)
         findings.extend(_of_callee(name, answered, share, finding) for (name, answered), share in shares.items())
     return findings
+
+
+def _of_origin(
+    service: str, spans: pd.DataFrame, total: int, was: float, tells: set[str]
+) -> tuple[Finding, dict[tuple[str, bool], float]]:
+    """That ``spans`` of ``service``, of ``total``, failed by themselves, and whose failures they are instead."""
+    texts = spans["error"].dropna().astype(str) if "error" in spans else pd.Series(dtype=str)
+    most = texts.mode().iloc[0] if len(texts) else ""
+    said = f': "{most[:160]}"' if most else ""
+    text = f"{len(spans)} of {total} spans of {service} fail where none of their calls did, {was:.0%} before{said}"
+    first = spans["timestamp"].min().to_pydatetime()
+    detail = {"failed": len(spans), "spans": total, "usual_share": was, "error": most}
+    shares = _shares_of_callees(spans, tells)
+    # Where calls failed, it may be whom they went to.
+    trust = 1.0 - float(sum(shares.values()))
+    found = Finding(
+        service, Channel.error_origin, 0.0, EvidenceKind.span, text, "spans", "errors", first, detail, trust
+    )
+    return found, shares
 
 
 def _shares_of_callees(spans: pd.DataFrame, tells: set[str]) -> dict[tuple[str, bool], float]:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from data.telemetry import Floats
 from models.base import PASSED_ON, Finding
-from models.traces import LostTime, slowed, waiting_ends
+from models.grouped import groups_of
+from models.slower import Ends, LostTime, Slowed, slowed, waiting_ends
 
 # Trouble is followed so many calls down; what goes round in a circle is not followed for ever.
 DEEPEST = 16
@@ -41,37 +41,42 @@ def passings(lost: LostTime, findings: Iterable[Finding]) -> tuple[Passing, ...]
 
 
 def _of_time(told: LostTime) -> list[Passing]:
-    called = told.window[told.window["caller"] != told.window["service"]]
-    took = slowed(told.before, called, "duration_ms", ["service", "caller", "operation"], told.floor)
-    gap = told.gap.assign(trust=told.gap["trust"] * _at_callee(told.gap, waiting_ends(told.gap, told.peer)))
-    lost = pd.concat(
-        [
-            told.own.rename(columns={"service": "caller"}).assign(callee=None),
-            took.rename(columns={"service": "callee"}),
-            gap.rename(columns={"service": "callee"}),
-            told.peer.rename(columns={"service": "caller", "names": "callee"}),
-        ],
-        ignore_index=True,
-    )
-    if lost["callee"].isna().all():
-        return []
-    lost["rise"] = (lost["now"] - lost["base"]).clip(lower=0.0) * lost["calls"]
+    called = told.window.where(told.window.caller != told.window.service)
+    took = slowed(told.before, called, "duration_ms", ("service", "caller", "operation"), told.floor)
+    at_callee = _at_callee(told.gap, waiting_ends(told.gap, told.peer), len(told.names.services))
+    ways = [
+        (told.own, told.own.keys["service"], None, told.own.trust),
+        (took, took.keys["caller"], took.keys["service"], took.trust),
+        (told.gap, told.gap.keys["caller"], told.gap.keys["service"], told.gap.trust * at_callee),
+        (told.peer, told.peer.keys["service"], told.peer.keys["callee"], told.peer.trust),
+    ]
+    rise = [np.maximum(part.now - part.base, 0.0) * part.calls for part, *_ in ways]
+    total, calls = np.zeros(len(told.names.services)), np.zeros(len(told.names.services))
+    for (part, caller, *_), lost in zip(ways, rise, strict=True):
+        np.add.at(total, caller, lost)
+        np.maximum.at(calls, caller, part.calls)
     # A doubt of what would hardly be noticed, for every call.
-    total = lost.groupby("caller")["rise"].sum() + told.floor * lost.groupby("caller")["calls"].max()
-    lost["rise"] *= lost["trust"]
-    ways = lost.dropna(subset=["callee"]).groupby(["caller", "callee"], as_index=False)["rise"].sum()
-    shares = ways["rise"] / ways["caller"].map(total)
+    total += told.floor * calls
+    between = [
+        (caller, callee, lost * trust)
+        for (_, caller, callee, trust), lost in zip(ways, rise, strict=True)
+        if callee is not None
+    ]
+    callers, callees, lost = (np.concatenate(parts) for parts in zip(*between, strict=True))
+    groups = groups_of(callers, callees)
+    shares = groups.sum(lost) / total[groups.keys[0]]
     return [
-        Passing(str(caller), str(callee), float(share))
-        for caller, callee, share in zip(ways["caller"], ways["callee"], shares, strict=True)
+        Passing(told.names.service(caller), told.names.service(callee), float(share))
+        for caller, callee, share in zip(*groups.keys, shares, strict=True)
         if share > 0
     ]
 
 
-def _at_callee(gap: pd.DataFrame, ends: pd.DataFrame) -> Floats:
+def _at_callee(gap: Slowed, ends: Ends, services: int) -> Floats:
     """How much of what is waited on each way is its callee's end's, in [0, 1]: the end's whose other ways wait, too."""
-    slow = ends.set_index("service")["together"].clip(lower=0.0) ** 2
-    callee, caller = (slow.reindex(gap[end]).to_numpy(dtype=float) for end in ("service", "caller"))
+    slow = np.zeros(services)
+    slow[ends.service] = np.maximum(ends.together, 0.0) ** 2
+    callee, caller = slow[gap.keys["service"]], slow[gap.keys["caller"]]
     return np.asarray(callee / np.maximum(callee + caller, 1e-9))
 
 

@@ -27,8 +27,10 @@ from models.ranking import Ranking, averaged, rank_services
 from models.recent import recent_changes
 from models.sentences import MetricBlock
 from models.shift import shift_findings
+from models.slower import lost_time
+from models.span_findings import span_findings
 from models.steps import entry_rates, steps_at_changes
-from models.traces import Traces, join_spans, lost_time, span_findings, span_series
+from models.traces import Traces, join_spans, span_series
 from models.unseen import blind_spots, modalities
 
 CAUSED_BY_CHANGES = 0.7

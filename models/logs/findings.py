@@ -18,6 +18,7 @@ from data.domain import EvidenceKind
 from data.telemetry import Metrics
 from models.base import Channel, Finding
 from models.features import Period
+from models.grouped import Flags, groups_of, numbered
 from models.logs.miner import templates_of
 
 # Longer messages are cut for quoting; their template is found from more of them.
@@ -39,12 +40,13 @@ def log_findings(logs: pd.DataFrame, period: Period, services: Iterable[str] = (
         return []
     lines = logs[logs["timestamp"] <= pd.Timestamp(period.end)]
     table = _with_templates(lines)
-    before = table["timestamp"] < pd.Timestamp(period.before)
-    window = table["timestamp"] >= pd.Timestamp(period.onset)
-    counts = _counts(table, before, window)
-    exposure = _exposure(table[before], table[window], period)
+    before = (table["timestamp"] < pd.Timestamp(period.before)).to_numpy()
+    window = (table["timestamp"] >= pd.Timestamp(period.onset)).to_numpy()
+    exposure = _exposure(table["timestamp"][before], table["timestamp"][window], period)
     findings = [
-        finding for row in _records(counts) for finding in _judge(row, row["old"] * exposure, bool(before.any()))
+        finding
+        for row in _counted(table, before, window)
+        for finding in _judge(row, row["old"] * exposure, bool(before.any()))
     ]
     named = set(services) | set(lines["service"].astype(str).unique())
     return findings + _named_in_errors(findings, named)
@@ -90,30 +92,39 @@ def _weight(lines: pd.DataFrame) -> pd.Series:
     return weight.fillna(pd.Series(np.where(spoken, np.where(severity == "", 1.0, 0.5), _ORDINARY), index=lines.index))
 
 
-def _counts(table: pd.DataFrame, before: pd.Series, window: pd.Series) -> pd.DataFrame:
-    table = table.assign(old=before, new=window)
-    groups = table.groupby(["service", "template"], observed=True)
-    counts = groups.agg(old=("old", "sum"), new=("new", "sum"), weight=("weight", "max"))
-    recent = (
-        table[window]
-        .groupby(["service", "template"], observed=True)
-        .agg(first=("timestamp", "min"), sample=("message", "first"))
-    )
-    older = groups.agg(any_sample=("message", "first"))
-    counts = counts.join(recent).join(older)
-    return counts.assign(sample=counts["sample"].fillna(counts["any_sample"])).reset_index()
+def _counted(table: pd.DataFrame, before: Flags, window: Flags) -> list[dict[str, Any]]:
+    """Of each service's templates: how often ``before`` and in the ``window``, and its first line there, else ever."""
+    (service,), services = numbered([table["service"].to_numpy(dtype=object)])
+    (template,), templates = numbered([table["template"].to_numpy(dtype=object)])
+    groups = groups_of(service, template)
+    weight = np.zeros(len(groups))
+    np.maximum.at(weight, groups.of, table["weight"].to_numpy(dtype=float))
+    ever = np.unique(groups.of, return_index=True)[1]
+    recent, since = np.unique(groups.of[window], return_index=True)
+    shown = ever.copy()
+    shown[recent] = np.flatnonzero(window)[since]
+    earliest = ever.copy()
+    in_order = np.flatnonzero(window)[np.argsort(table["timestamp"].to_numpy()[window], kind="stable")]
+    # The last to be written stays, so the earliest is written last.
+    earliest[groups.of[in_order[::-1]]] = in_order[::-1]
+    columns = {
+        "service": services[groups.keys[0]],
+        "template": templates[groups.keys[1]],
+        "old": groups.count(before),
+        "new": groups.count(window),
+        "weight": weight,
+        "sample": table["message"].iloc[shown],
+        "first": table["timestamp"].iloc[earliest],
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _exposure(before: pd.DataFrame, window: pd.DataFrame, period: Period) -> float:
+def _exposure(before: pd.Series, window: pd.Series, period: Period) -> float:
     """How long the incident window is beside the baseline, so that counts compare."""
     if before.empty:
         return 0.0
-    old = max((pd.Timestamp(period.before) - before["timestamp"].min()).total_seconds(), 1.0)
-    last = max(window["timestamp"].max(), pd.Timestamp(period.onset)) if len(window) else pd.Timestamp(period.end)
+    old = max((pd.Timestamp(period.before) - before.min()).total_seconds(), 1.0)
+    last = max(window.max(), pd.Timestamp(period.onset)) if len(window) else pd.Timestamp(period.end)
     return float(max((last - pd.Timestamp(period.onset)).total_seconds(), 1.0) / old)
 
 

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from data.topology import ServiceGraph
 
+ROOT = Path(__file__).resolve().parents[2]
 SHOP = ServiceGraph(
     [("web", "checkout"), ("checkout", "inventory"), ("checkout", "payment"), ("web", "search")], ["idle"]
 )
@@ -45,3 +51,17 @@ def test_merging_keeps_both_sides_and_our_hosts() -> None:
 def test_self_calls_are_dropped_and_an_edgeless_graph_is_false() -> None:
     assert not ServiceGraph([("a", "a")], ["a"])
     assert SHOP
+
+
+def test_of_two_equally_short_ways_the_same_is_found_in_every_process() -> None:
+    """Names are hashed anew in each process: walking through sets would go another way in the next."""
+    ask = (
+        "from data.topology import ServiceGraph;"
+        "print(ServiceGraph([(f'mid{i}', end) for i in range(9) for end in ('left', 'right')]).path('left', 'right'))"
+    )
+    said = {
+        subprocess.run([sys.executable, "-c", ask], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=ROOT,
+                       capture_output=True, text=True, check=True).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(said) == 1

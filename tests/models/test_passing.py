@@ -13,7 +13,8 @@ from data.domain import EvidenceKind
 from models.base import PASSED_ON, Channel, Finding
 from models.features import Period
 from models.passing import Passing, passed_down, passings
-from models.traces import join_spans, lost_time
+from models.slower import lost_time
+from models.traces import join_spans
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONSET = START + timedelta(minutes=20)

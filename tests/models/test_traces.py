@@ -1,168 +1,27 @@
-from datetime import UTC, datetime, timedelta
-from typing import Any
+"""Spans find their parents, and become a call graph, series and arrays."""
 
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from models.base import PASSED_ON, Channel, Finding
 from models.features import Period
-from models.traces import join_spans, span_findings, span_series
+from models.grouped import NONE
+from models.spans import cut
+from models.traces import join_spans, span_series
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ONSET = START + timedelta(minutes=20)
-PERIOD = Period(before=ONSET, onset=ONSET, end=ONSET + timedelta(minutes=10))
 
 
-def request(
-    minute: int, *, web_ms: float = 5, wait_ms: float = 2, db_ms: float = 20, **db: Any
-) -> list[dict[str, Any]]:
-    """One trace: web's handler, its client call, and the database's span that answers it."""
-    at = START + timedelta(minutes=minute, seconds=1)
-    rows = [
-        ("a", None, "web", "GET /", web_ms + wait_ms + db_ms),
-        ("b", "a", "web", "call db", wait_ms + db_ms),
-        ("c", "b", "db", "SELECT", db_ms),
-    ]
-    table = [
-        {"timestamp": at, "trace_id": f"t{minute}", "span_id": i, "parent_id": p, "service": s, "operation": o,
-         "duration_ms": d, "status": "OK", "error": None}
-        for i, p, s, o, d in rows
-    ]  # fmt: skip
-    table[2].update(db)
-    return table
-
-
-def spans(**during: Any) -> pd.DataFrame:
-    rows = [row for minute in range(30) for row in request(minute, **(during if minute >= 20 else {}))]
-    table = pd.DataFrame(rows)
+def spans(minutes: int = 30) -> pd.DataFrame:
+    """A request a minute: web's handler, its client call, and the database's span that answers it."""
+    rows = [("a", None, "web", "GET /", 27.0), ("b", "a", "web", "call db", 22.0), ("c", "b", "db", "SELECT", 20.0)]
+    table = pd.DataFrame(
+        [(START + timedelta(minutes=m), f"t{m}", *row) for m in range(minutes) for row in rows],
+        columns=["timestamp", "trace_id", "span_id", "parent_id", "service", "operation", "duration_ms"],
+    )
     return table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True))
-
-
-def found(table: pd.DataFrame, channel: Channel) -> list[Finding]:
-    return [f for f in span_findings(join_spans(table), PERIOD) if f.channel is channel]
-
-
-def test_slow_code_is_own_time_of_the_service_that_runs_it() -> None:
-    assert {f.service for f in found(spans(web_ms=200), Channel.own_time)} == {"web"}
-    assert {f.service for f in found(spans(db_ms=200), Channel.own_time)} == {"db"}
-
-
-def test_a_slow_network_is_a_gap_credited_to_the_callee() -> None:
-    table = spans(wait_ms=300)
-    (gap,) = found(table, Channel.gap)
-    assert gap.service == "db"
-    assert "from 2 ms to 300 ms" in gap.text
-    assert found(table, Channel.own_time) == []
-
-
-def test_healthy_traffic_finds_nothing() -> None:
-    assert span_findings(join_spans(spans()), PERIOD) == []
-
-
-def test_errors_are_blamed_on_the_deepest_failing_span() -> None:
-    table = spans(status="ERROR", error="statement timeout")
-    table.loc[(table["timestamp"] >= pd.Timestamp(ONSET)), "status"] = "ERROR"
-    (origin,) = found(table, Channel.error_origin)
-    assert origin.service == "db"
-    assert "statement timeout" in origin.text
-
-
-def test_a_failing_call_that_nobody_answered_also_points_at_whom_it_names() -> None:
-    table = spans(status="ERROR")
-    late = table["timestamp"] >= pd.Timestamp(ONSET)
-    table = table[~(late & (table["service"] == "db"))].reset_index(drop=True)
-    late = table["timestamp"] >= pd.Timestamp(ONSET)
-    table.loc[late, "status"] = "ERROR"
-    (origin,) = found(table, Channel.error_origin)
-    (peer,) = found(table, Channel.peer_errors)
-    assert (origin.service, peer.service) == ("web", "db")
-    assert origin.trust == 0.5  # it may be either
-
-
-def test_a_call_that_is_refused_is_the_failure_of_whoever_refused_it() -> None:
-    table = spans()
-    late = (table["timestamp"] >= pd.Timestamp(ONSET)) & (table["service"] == "web")
-    table.loc[late, ["status", "error"]] = ["ERROR", "db answered 429: more than 2 requests a second"]
-    (origin,) = found(table, Channel.error_origin)
-    (peer,) = found(table, Channel.peer_errors)
-    assert (origin.service, peer.service) == ("web", "db")
-    assert origin.trust == pytest.approx(0.1)
-    assert peer.detail[PASSED_ON] == ("web", pytest.approx(0.9))
-    assert "db reports no failure of them" in peer.text
-
-
-def test_calls_that_nobody_answers_any_more_are_held_against_what_they_took_when_somebody_did() -> None:
-    table = spans(wait_ms=5000)
-    table = table[~((table["timestamp"] >= pd.Timestamp(ONSET)) & (table["service"] == "db"))].reset_index(drop=True)
-    (slow,) = found(table, Channel.peer_time)
-    assert slow.service == "db"
-    assert "from 22 ms to 5,020 ms" in slow.text
-
-
-def without_spans_of_db(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["service"] != "db"].reset_index(drop=True)
-
-
-def test_a_slow_call_to_somebody_without_spans_is_theirs_and_not_own_time() -> None:
-    table = without_spans_of_db(spans(db_ms=300))
-    traces = join_spans(table, ["db"])
-    by_channel = {f.channel: f for f in span_findings(traces, PERIOD)}
-    assert by_channel[Channel.peer_time].service == "db"
-    assert Channel.own_time not in by_channel
-
-
-def test_whom_a_client_calls_is_told_by_peer_service_before_its_operation() -> None:
-    table = without_spans_of_db(spans(db_ms=300))
-    table["peer_service"] = ["stripe" if o == "call db" else None for o in table["operation"]]
-    (slow,) = [f for f in span_findings(join_spans(table), PERIOD) if f.channel is Channel.peer_time]
-    assert slow.service == "stripe"
-
-
-def test_more_calls_for_each_request_are_the_callers_doing() -> None:
-    late = [row for minute in range(20, 30) for row in request(minute)[2:] * 7]
-    more = pd.DataFrame(late).assign(span_id=[f"d{i}" for i in range(len(late))])
-    table = pd.concat([spans(), more.assign(timestamp=pd.to_datetime(more["timestamp"], utc=True))], ignore_index=True)
-    (asked,) = found(table, Channel.fan_out)
-    assert asked.service == "web"
-    assert "8 times for each request, 1 before" in asked.text
-
-
-def test_calls_that_are_no_longer_made_are_the_callers_doing() -> None:
-    table = spans()
-    table = table[~((table["timestamp"] >= pd.Timestamp(ONSET)) & (table["operation"] != "GET /"))]
-    (lost,) = found(table, Channel.lost_calls)
-    assert (lost.service, lost.detail["callee"]) == ("web", "db")
-
-
-def test_a_bad_network_is_where_all_ways_wait() -> None:
-    def trace(minute: int) -> list[dict[str, Any]]:
-        slow = 50 if minute >= 20 else 0
-        at = START + timedelta(minutes=minute, seconds=1)
-        rows = [
-            ("a", None, "web", "GET /", 40 + 2 * slow),
-            ("b", "a", "web", "call cart", 30 + 2 * slow),
-            ("c", "b", "cart", "POST /", 25 + slow),
-            ("d", "c", "cart", "call db", 10 + slow),
-            ("e", "d", "db", "SELECT", 8),
-        ]
-        return [
-            {"timestamp": at, "trace_id": f"t{minute}", "span_id": i, "parent_id": p, "service": s, "operation": o,
-             "duration_ms": float(d)}
-            for i, p, s, o, d in rows
-        ]  # fmt: skip
-
-    table = pd.DataFrame([row for minute in range(30) for row in trace(minute)])
-    (slow,) = found(table.assign(timestamp=pd.to_datetime(table["timestamp"], utc=True)), Channel.ways)
-    assert slow.service == "cart"
-    assert slow.text.startswith("2 of the 2 ways")
-
-
-def test_an_operation_that_is_no_longer_reached_is_noticed() -> None:
-    table = spans()
-    table = table[~((table["timestamp"] >= pd.Timestamp(ONSET)) & (table["service"] == "db"))]
-    (missing,) = found(table, Channel.calls)
-    assert missing.service == "db"
-    assert "0 times" in missing.text
 
 
 def test_the_call_graph_is_read_from_parents_and_from_operations_that_name_a_service() -> None:
@@ -170,23 +29,6 @@ def test_the_call_graph_is_read_from_parents_and_from_operations_that_name_a_ser
     orphan = table.iloc[[0]].assign(span_id="x", operation="POST mail/send", trace_id="t99")
     graph = join_spans(pd.concat([table, orphan], ignore_index=True), ["mail"]).graph
     assert graph.edges == (("web", "db"), ("web", "mail"))
-
-
-def test_a_wrong_trace_id_on_children_does_not_lose_their_parents() -> None:
-    table = spans(wait_ms=300)
-    dirty = table.assign(trace_id=table["trace_id"].where(table["parent_id"].isna(), "same"))
-    # Span ids repeat in every trace here, so the right parent is the latest one before.
-    assert {f.service for f in found(dirty, Channel.gap)} == {"db"}
-    assert join_spans(dirty).graph.edges == (("web", "db"),)
-
-
-def test_order_of_rows_does_not_matter_and_the_input_is_left_alone() -> None:
-    table = spans(db_ms=200)
-    shuffled = table.sample(frac=1.0, random_state=1)
-    before = shuffled.copy()
-    key = [(f.service, f.channel, f.score) for f in span_findings(join_spans(table), PERIOD)]
-    assert [(f.service, f.channel, f.score) for f in span_findings(join_spans(shuffled), PERIOD)] == key
-    pd.testing.assert_frame_equal(shuffled, before)
 
 
 def test_a_service_whose_quick_operations_stop_has_not_become_slower() -> None:
@@ -201,11 +43,31 @@ def test_a_service_whose_quick_operations_stop_has_not_become_slower() -> None:
 
 
 def test_spans_become_series_by_service_and_time() -> None:
-    series = span_series(join_spans(spans(db_ms=200)))
+    series = span_series(join_spans(spans()))
     assert {key.service for key in series.keys} == {"web", "db"}
 
 
-def test_no_spans_nothing() -> None:
-    empty = spans().iloc[:0]
-    assert span_findings(join_spans(empty), PERIOD) == []
-    assert len(span_series(join_spans(empty))) == 0
+def test_arrays_say_the_same_as_the_table() -> None:
+    table = join_spans(spans(2)).spans
+    arrays = join_spans(spans(2)).columns
+    assert [arrays.names.service(i) for i in arrays.service] == table["service"].tolist()
+    assert [arrays.names.operation(i) for i in arrays.operation] == table["operation"].tolist()
+    assert [None if i == NONE else arrays.names.service(i) for i in arrays.caller] == [None, "web", "web"] * 2
+    assert arrays.root.tolist() == [True, False, False] * 2
+    np.testing.assert_allclose(arrays.gap_ms, [np.nan, np.nan, 2.0] * 2)
+    assert (arrays.ended - arrays.started)[0] == np.timedelta64(27, "ms")
+
+
+def test_a_span_under_way_at_the_onset_counts_as_since() -> None:
+    arrays = join_spans(spans(3)).columns
+    onset = START + timedelta(minutes=1, milliseconds=25)
+    before, since = cut(arrays, Period(before=onset, onset=onset, end=START + timedelta(minutes=1, seconds=30)))
+    assert before.row.tolist() == [0, 1, 2, 4, 5], "two of the second request had ended"
+    assert since.row.tolist() == [3], "the third request is after the end"
+    assert before.with_more(since).row.tolist() == [0, 1, 2, 4, 5, 3]
+
+
+def test_no_spans_are_no_series_and_no_arrays() -> None:
+    empty = join_spans(spans().iloc[:0])
+    assert len(span_series(empty)) == 0
+    assert len(empty.columns) == 0

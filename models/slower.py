@@ -1,0 +1,170 @@
+"""What takes longer since an onset: own work, waiting for a callee, calls that nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from data.telemetry import Floats
+from models.features import Period
+from models.grouped import NONE, Indices, groups_of, quantiles
+from models.spans import Names, Spans, cut
+from models.traces import MIN_BASELINE_SPANS, Traces
+
+# One way alone counts no more than this, in spreads: else it would speak for all the others.
+MOST_ONE_WAY = 10.0
+# Differences below this are scheduling noise at any percentile.
+MIN_LATENCY_MS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Slowed:
+    """A duration now and before, one row a group of spans; all shape (G,).
+
+    Attributes:
+        keys: what the spans of a group have in common, by column of :class:`Spans`.
+        base, now: the median before and since, in milliseconds.
+        calls: how many there were since.
+        score: the rise in its spread before.
+        trust: how far that speaks of the callee rather than of the caller.
+    """
+
+    keys: dict[str, Indices]
+    base: Floats
+    now: Floats
+    calls: Indices
+    score: Floats
+    trust: Floats
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+
+@dataclass(frozen=True, eq=False)
+class LostTime:
+    """What takes longer since an onset.
+
+    Attributes:
+        before, window: the spans of before the onset, and those since.
+        floor: what would hardly be noticed, in milliseconds.
+        own: own time, by service and operation.
+        gap: what callers wait beyond what callees take, by callee (``service``) and ``caller``.
+        peer: calls that nobody answers, by callee (``callee``) and caller (``service``).
+    """
+
+    before: Spans
+    window: Spans
+    floor: float
+    own: Slowed
+    gap: Slowed
+    peer: Slowed
+
+    @property
+    def names(self) -> Names:
+        return self.window.names
+
+
+def lost_time(traces: Traces, period: Period) -> LostTime:
+    """What takes longer since the onset."""
+    before, window = cut(traces.columns, period)
+    floor = noticeable(before)
+    return LostTime(
+        before,
+        window,
+        floor,
+        own=slowed(before, window, "own_ms", ("service", "operation"), floor),
+        gap=_trusted(slowed(before, window, "gap_ms", ("service", "caller"), floor), window),
+        peer=slowed(answered_once(before, window), window, "peer_ms", ("callee", "service"), floor),
+    )
+
+
+def noticeable(before: Spans) -> float:
+    """What matters is time the user waits: a change is weighed against a tenth of what requests take end to end."""
+    whole = before.duration_ms[before.root]
+    whole = whole[np.isfinite(whole)]
+    return max(MIN_LATENCY_MS, 0.1 * float(np.median(whole)) if len(whole) else 0.0)
+
+
+def slowed(before: Spans, window: Spans, column: str, by: Sequence[str], floor: float) -> Slowed:
+    """How ``column`` rose for each group of spans that have all of ``by`` in common, and were usual before."""
+    parts = [_known(spans, column, by) for spans in (before, window)]
+    keys = [np.concatenate([part[name] for part in parts]) for name in by]
+    groups = groups_of(*keys)
+    count, split = len(groups), len(parts[0][column])
+    old, new = groups.of[:split], groups.of[split:]
+    n, calls = (np.bincount(of, minlength=count) for of in (old, new))
+    kept = (n >= MIN_BASELINE_SPANS) & (calls > 0)
+    low, base, high = quantiles(old, parts[0][column], count, (0.25, 0.5, 0.75))[:, kept]
+    (now,) = quantiles(new, parts[1][column], count, (0.5,))[:, kept]
+    return Slowed(
+        {name: key[kept] for name, key in zip(by, groups.keys, strict=True)},
+        base,
+        now,
+        calls[kept],
+        (now - base) / np.maximum((high - low) / 1.35, floor),
+        np.ones(len(now)),
+    )
+
+
+def _known(spans: Spans, column: str, by: Sequence[str]) -> dict[str, Any]:
+    """The columns ``by`` and ``column``, where all of them are known."""
+    known = np.isfinite(getattr(spans, column))
+    for name in by:
+        known &= getattr(spans, name) != NONE
+    return {name: getattr(spans, name)[known] for name in (*by, column)}
+
+
+def answered_once(before: Spans, window: Spans) -> Spans:
+    """``before``, where calls on ways on which somebody answered, as nobody does now, are told as the others are.
+
+    A callee that hangs has no span for the calls it never gets to; what they used to take is what they took when it
+    did. Spans of callees may come late, so that most calls on a way have to be without an answer.
+    """
+    unanswered = window.where(window.callee != NONE)
+    answered, usual, then = (
+        s.where(wanted != NONE)
+        for s, wanted in ((window, window.asked), (before, before.callee), (before, before.asked))
+    )
+    parts = [(unanswered, unanswered.callee), (answered, answered.asked), (usual, usual.callee), (then, then.asked)]
+    ways = groups_of(*(np.concatenate(x) for x in zip(*((to, s.service) for s, to in parts), strict=True)))
+    of = np.split(ways.of, np.cumsum([len(s) for s, _ in parts])[:-1])
+    silent, heard, known = (np.bincount(o, minlength=len(ways)) for o in of[:3])
+    hangs = (silent > 0) & (silent >= heard) & (known == 0)
+    then = then.where(hangs[of[3]])
+    return before.with_more(replace(then, callee=then.asked, peer_ms=then.duration_ms)) if len(then) else before
+
+
+def _trusted(gap: Slowed, window: Spans) -> Slowed:
+    """Seen from a handler's span, the gap may as well be the handler's own work: then it is believed by half."""
+    if not len(gap):
+        return gap
+    called = window.where(window.caller != NONE)
+    groups = groups_of(called.service, called.caller)
+    size = max(int(called.caller.max()), int(gap.keys["caller"].max())) + 1
+    of_ways = groups.keys[0] * size + groups.keys[1]
+    place = np.searchsorted(of_ways, gap.keys["service"] * size + gap.keys["caller"])
+    share = groups.sum(called.by_client) / groups.count()
+    return replace(gap, trust=0.5 + 0.5 * share[place])
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """The services at the ends of calls: how many ``ways`` calls take into and out of each, how many are ``slow``, and,
+    ``together``, how far they have slowed; all shape (E,)."""
+
+    service: Indices
+    ways: Indices
+    slow: Indices
+    together: Floats
+
+
+def waiting_ends(gap: Slowed, peer: Slowed) -> Ends:
+    """Rises on all ways of a service are combined as independent normal scores are (Stouffer 1949)."""
+    ends = np.concatenate([gap.keys["caller"], peer.keys["service"], gap.keys["service"], peer.keys["callee"]])
+    score = np.clip(np.tile(np.concatenate([gap.score, peer.score]), 2), -1.0, MOST_ONE_WAY)
+    groups = groups_of(ends)
+    ways = groups.count()
+    return Ends(groups.keys[0], ways, groups.count(score > 1.0), groups.sum(score) / np.sqrt(ways))
