@@ -58,17 +58,17 @@ _KINDS: tuple[tuple[Kind, frozenset[str]], ...] = (
     (Kind.memory, _words("gc garbage")),
     (Kind.pool, _words("pool pooled hikaricp acquire")),
     (Kind.latency, _words("latency latencies lat duration response rt rtt elapsed delay ttfb wait waiting slow")),
-    (Kind.cpu, _words("cpu cpus processor throttled throttling load1 load5")),
+    (Kind.cpu, _words("cpu cpus processor throttled throttling steal load1 load5 load15")),
     (Kind.memory, _words("memory mem heap rss swap ram")),
     (Kind.queue, _words("queue queued depth backlog lag pending visible unacked ready")),
     (Kind.saturation, _words("descriptor descriptors fds handles inflight")),
     (Kind.network, _words("network net receive received transmit transmitted rx tx packets tcp bandwidth")),
-    (Kind.disk, _words("disk filesystem fs iops io inodes volume storage diskio")),
+    (Kind.disk, _words("disk filesystem fs iops io inodes volume storage diskio blkio iowait fsync fsyncs")),
     (
         Kind.saturation,
         _words(
             "thread threads connection connections conn conns saturation utilization utilisation active activity "
-            "goroutines sockets processes procs busy workers"
+            "goroutine goroutines socket sockets session sessions processes procs busy worker workers clients"
         ),
     ),
     (Kind.rows, _words("rows tuples tup scan scans scanned")),
@@ -106,6 +106,19 @@ _BY_TWO: tuple[tuple[tuple[frozenset[str], ...], Kind], ...] = (
 )
 
 
+_TIME = _words("time seconds milliseconds millis")
+_PERCENTILE = re.compile(r"p\d\d+")
+# A duration of requests, queries or pages, not how many of them there were, nor how long something has been so.
+_TIMED = _words("request requests req reqs query queries load execution processing exec result service call calls")
+_NO_TIME = _words("count total sum bucket per cpu gc start started last since age up io memory bytes queue queued pool")
+
+
+def _times(words: frozenset[str]) -> bool:
+    """Whether a metric tells how long work takes: ``page_load_time``, Micrometer's ``http_server_requests_seconds``."""
+    timed = bool(words & _TIME) or any(_PERCENTILE.fullmatch(word) for word in words)
+    return timed and bool(words & _TIMED) and not words & _NO_TIME
+
+
 @lru_cache(maxsize=65_536)
 def words_of(name: str) -> frozenset[str]:
     """The words of a metric name, lower case: ``PodServerLatencyP99(s)`` holds pod, server, latency, p99, s."""
@@ -124,11 +137,13 @@ def kind_of(name: str, unit: str = "") -> Kind:
     for told, kind in _BY_TWO:
         if all(words & either for either in told):
             return kind
+    if _times(words):
+        return Kind.latency
     for kind, known in _KINDS:
         if words & known:
             return Kind.calls if kind is Kind.traffic and words & _SENT_OUT else kind
     by_time = unit.lower() in {"s", "ms", "us", "ns", "second", "seconds", "millisecond", "milliseconds"}
-    return Kind.latency if by_time or any(re.fullmatch(r"p\d\d+", word) for word in words) else Kind.other
+    return Kind.latency if by_time or any(_PERCENTILE.fullmatch(word) for word in words) else Kind.other
 
 
 _SHARES = _words("ratio share percent percentage pct loss")
