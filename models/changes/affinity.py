@@ -28,6 +28,13 @@ EXPLAINED = 0.4
 # How much a word counts by where the change holds it.
 EDITED, LOST, GAINED, REPLACED, KEPT, PATH, SUMMARY, SUMMARY_ALONE = 1.0, 1.0, 0.6, 0.5, 0.15, 0.4, 0.2, 0.5
 _IDENTIFIER = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+|(?:[A-Z][a-z0-9]+){2,}")
+# The query of a URL, as web frameworks name it, is none of a database: request.query["page"], query.get("page"),
+# r.URL.Query(), query_params, querystring.
+_URL_QUERY = re.compile(
+    r"\b(?:req|request|url|uri|ctx)\.query\b(?:\(\))?|\bquery_?(?:params?|strings?|args?|dict)\b"
+    r"|\bquery(?=(?:\.get\(|\[)\s*[\"'])",
+    re.IGNORECASE,
+)
 # Words so common in code and logs that meeting in both says nothing.
 _COMMON = vocabulary(
     "the a an of to for from in is on at by and or not with it its as be has had after before error errors request "
@@ -37,6 +44,8 @@ _COMMON = vocabulary(
     "internal path route method result if err var const time duration latency upstream import def class public "
     "private static final self this true false user item items list order default"
 )
+# Words of the language in prose, of a construct in code only.
+_JOINING = vocabulary("with using for while each")
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,11 @@ class Touched:
         return parse_diff(acting_part(self.change.diff)) if self.change.diff else None
 
     @cached_property
+    def _spoken(self) -> Diff | None:
+        """The diff without words that mean something else where they stand."""
+        return parse_diff(_URL_QUERY.sub("parameter", acting_part(self.change.diff))) if self.change.diff else None
+
+    @cached_property
     def words(self) -> Mapping[str, float]:
         """Stem -> weight of the most telling place that holds it."""
         found: dict[str, float] = {}
@@ -126,25 +140,24 @@ class Touched:
         return found
 
     def _places(self) -> Iterable[tuple[float, Iterable[str]]]:
-        yield SUMMARY if self.diff else SUMMARY_ALONE, vocabulary(_without_prefix(self.change.summary))
+        diff = self._spoken
+        yield SUMMARY if diff else SUMMARY_ALONE, vocabulary(_without_prefix(self.change.summary)) - _JOINING
         yield PATH, vocabulary_of(self.change.files)
-        if self.diff is None:
+        if diff is None or diff.formatting_only:
             return
-        if self.diff.formatting_only:
-            return
-        for edit in self.diff.edits:
+        for edit in diff.edits:
             if edit.numbers:
                 yield EDITED * min(1.0, edit.size / 0.5), vocabulary(edit.new)
             elif edit.replaced:
                 yield REPLACED, vocabulary(edit.new)
-        yield GAINED, constructs_in((*self.diff.removed, *self.diff.added))
+        yield GAINED, constructs_in((*diff.removed, *diff.added))
         # A large rewrite holds words of everything by chance.
-        focus = min(1.0, math.sqrt(FOCUSED_STEMS / max(len(self.diff.lost | self.diff.gained), 1)))
-        yield LOST * focus, self.diff.lost
-        yield GAINED * focus, self.diff.gained
-        joined_lost = vocabulary_of(self.diff.removed) - vocabulary_of(self.diff.added)
+        focus = min(1.0, math.sqrt(FOCUSED_STEMS / max(len(diff.lost | diff.gained), 1)))
+        yield LOST * focus, diff.lost
+        yield GAINED * focus, diff.gained
+        joined_lost = vocabulary_of(diff.removed) - vocabulary_of(diff.added)
         yield LOST * focus, joined_lost
-        yield 1.0 if self.diff.moved_only else KEPT, vocabulary_of((*self.diff.removed, *self.diff.added))
+        yield 1.0 if diff.moved_only else KEPT, vocabulary_of((*diff.removed, *diff.added))
 
     @cached_property
     def identifiers(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ import pytest
 from data.domain import Alert, Change, ChangeKind
 from data.topology import ServiceGraph
 from models.changes import ChangeContext, ChangeRanking, Symptom, rank_changes
-from models.changes.affinity import text_of
+from models.changes.affinity import Touched, text_of
 from models.changes.mechanisms import strengths
 
 FIRED = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -315,3 +315,26 @@ def test_that_a_symptom_is_a_log_does_not_speak_of_logging() -> None:
     seen = Symptom("cart", "log", "missing log lines", "order placed", 5.0)
     assert strengths([(text_of(seen), 1.0)]).get("logging", 0.0) == 0.0
     assert strengths([(f"{seen.name} {seen.text}", 1.0)])["logging"] > 0.0  # as it would with its name
+
+
+@pytest.mark.parametrize(
+    ("line", "of_a_database"),
+    [
+        ('page = query.get("page", "{}")', False),
+        ('page = request.query["{}"]', False),
+        ('page := r.URL.Query().Get("{}")', False),
+        ('page = query_params.get("{}")', False),
+        ('page = session.query(Page).filter_by(name="{}")', True),
+        ('query = "SELECT * FROM pages WHERE name = {}"', True),
+    ],
+)
+def test_the_query_of_a_url_is_none_of_a_database(line: str, of_a_database: bool) -> None:
+    before, after = line.format("first"), line.format("home")
+    diff = f"--- a/web.py\n+++ b/web.py\n@@ -1,3 +1,3 @@\n def show():\n-    {before}\n+    {after}\n"
+    assert (Touched(commit("c", -1, diff=diff)).words.get("query", 0.0) > 0.2) is of_a_database
+
+
+def test_a_summary_joins_words_where_code_opens_and_loops() -> None:
+    words = Touched(commit("c", -1, text="web: open with the garden while it is spring, for each visitor")).words
+    assert "garden" in words
+    assert not {"with", "while", "for", "each"} & set(words)
