@@ -47,7 +47,7 @@ BELIEVED = 0.5
 MAX_BLIND = 6
 # Each guess costs as much as the system is large: so many series, and lines and spans, may be looked at again, in all
 # blind guesses together. A thousand services get none, and have more series to place the onset by.
-SPARE_SERIES, SPARE_ROWS = 9_000, 1_000_000
+SPARE_SERIES, SPARE_ROWS = 9_000, 6_000_000
 # How much a better onset is preferred: its evidence to this power. Fitted on PetShop, Nezha and the bundles.
 SHARPNESS = 4
 # A correlation of neighbours from fewer samples than this is a guess.

@@ -19,7 +19,7 @@ from models.faint import with_everybody
 from models.features import Period, change_scores
 from models.flow import flow_findings
 from models.impact import anomaly_score, blast_radius, severity_of, symptomatic_services
-from models.logs import log_findings, log_series
+from models.logs import Lines, log_findings, log_series, read_lines
 from models.onset import Onset, affordable, estimate_onsets, sample_interval
 from models.passing import Passing, passings
 from models.rankers.state import Champion, champion
@@ -160,11 +160,12 @@ class View:
 def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[ServiceGraph, list[View], tuple[str, ...]]:
     """Who calls whom, the telemetry as it looks from each likely onset, and what could not be seen."""
     traces = join_spans(seen.spans, seen.services)
-    series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(seen.logs)}
+    lines = read_lines(seen.logs)
+    series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(lines)}
     blind = affordable(sum(len(table.keys) for table in series.values()), len(seen.spans) + len(seen.logs))
     onsets = estimate_onsets(list(series.values()), alert, as_of, blind=blind)
     graph = seen.graph.merged(traces.graph)
-    views = [look(onset, alert, seen, graph, traces, series, as_of) for onset in onsets]
+    views = [look(onset, alert, seen, graph, traces, lines, series, as_of) for onset in onsets]
     return graph, views, blind_spots(alert, seen, views[0].period)
 
 
@@ -204,6 +205,7 @@ def look(
     seen: Telemetry,
     graph: ServiceGraph,
     traces: Traces,
+    lines: Lines,
     series: Mapping[str, Metrics],
     as_of: datetime,
 ) -> View:
@@ -214,7 +216,7 @@ def look(
     lost = lost_time(traces, period)
     findings = [
         *span_findings(traces, period, lost),
-        *log_findings(seen.logs, period, seen.services),
+        *log_findings(lines, period, seen.services),
         *flow_findings(blocks[0], graph),
         *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),

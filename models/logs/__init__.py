@@ -7,5 +7,6 @@ serves all systems; nothing is learnt from labels.
 """
 
 from models.logs.findings import log_findings, log_series
+from models.logs.lines import Lines, read_lines
 
-__all__ = ["log_findings", "log_series"]
+__all__ = ["Lines", "log_findings", "log_series", "read_lines"]

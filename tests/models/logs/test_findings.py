@@ -5,7 +5,7 @@ import pandas as pd
 
 from models.base import Channel, Finding
 from models.features import Period
-from models.logs import log_findings, log_series
+from models.logs import log_findings, log_series, read_lines
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONSET = START + timedelta(minutes=60)
@@ -27,7 +27,7 @@ def table(*parts: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def found(logs: pd.DataFrame, channel: Channel) -> list[Finding]:
-    return sorted((f for f in log_findings(logs, PERIOD) if f.channel is channel), key=lambda f: -f.score)
+    return sorted((f for f in log_findings(read_lines(logs), PERIOD) if f.channel is channel), key=lambda f: -f.score)
 
 
 ORDINARY = lines("web", "served request {n} in 12 ms", range(70), each=3)
@@ -81,15 +81,15 @@ def test_many_lines_are_bounded_in_time_and_their_order_does_not_matter() -> Non
         lines("db", "deadlock detected {n}", range(60, 70), "ERROR"),
     )
     begin = time.perf_counter()
-    ordered = log_findings(logs, PERIOD)
+    ordered = log_findings(read_lines(logs), PERIOD)
     assert time.perf_counter() - begin < 10
-    shuffled = log_findings(logs.sample(frac=1.0, random_state=0), PERIOD)
+    shuffled = log_findings(read_lines(logs.sample(frac=1.0, random_state=0)), PERIOD)
     scores = [sorted((f.service, f.channel, round(f.score, 9)) for f in fs) for fs in (ordered, shuffled)]
     assert scores[0] == scores[1]
 
 
 def test_bad_lines_are_counted_with_zeros_between() -> None:
-    series = log_series(table(ORDINARY, lines("db", "boom", range(60, 70), "ERROR")))
+    series = log_series(read_lines(table(ORDINARY, lines("db", "boom", range(60, 70), "ERROR"))))
     column = [k.service for k in series.keys].index("db")
     assert series.values[:, column].min() == 0
     assert series.values[:, column].sum() == 10
@@ -97,8 +97,8 @@ def test_bad_lines_are_counted_with_zeros_between() -> None:
 
 def test_no_logs_nothing() -> None:
     empty = table(ORDINARY).iloc[:0]
-    assert log_findings(empty, PERIOD) == []
-    assert len(log_series(empty)) == 0
+    assert log_findings(read_lines(empty), PERIOD) == []
+    assert len(log_series(read_lines(empty))) == 0
 
 
 def test_an_ordinary_line_that_is_new_is_not_called_an_error() -> None:
