@@ -25,7 +25,7 @@ from data.errors import InputError
 from data.telemetry import Floats
 from models.calibration import brier, expected_calibration_error
 from models.confidence import Confidence
-from models.rankers.held import Answered, first
+from models.rankers.held import Answered, firsts
 from models.rankers.state import CHAMPION, dump, read
 from pipelines.prepare import MADE
 from pipelines.train import read_answers
@@ -99,8 +99,7 @@ def judge(answers: Sequence[Answered], confidence: Confidence) -> dict[str, floa
 
     ``answered`` is the share in which the leader reached ``confidence.least``, ``accuracy_answered`` that among these.
     """
-    told = [a for a in answers if a.told]
-    sure, right = np.array([first(a, confidence) for a in told]).T
+    sure, right = firsts([a for a in answers if a.told], confidence)
     spoken = sure >= confidence.least
     figures = {"accuracy": right.mean(), "mean_confidence": sure.mean(), "brier": brier(sure, right),
                "ece": expected_calibration_error(sure, right), "answered": spoken.mean(),

@@ -23,7 +23,7 @@ from data.errors import InputError
 from data.telemetry import Floats
 from models.calibration import accuracy_when_answering, brier, expected_calibration_error, reliability
 from models.rankers import CATALOGUE
-from models.rankers.held import Answered, first, macro
+from models.rankers.held import Answered, firsts, macro
 from pipelines.calibrate import fitted_without
 from pipelines.prepare import MADE
 from pipelines.train import figures, read_answers
@@ -112,8 +112,9 @@ def _accuracy(answers: Answers, beside: Answers) -> dict[str, Any]:
 def _judged(answers: Answers) -> tuple[Floats, Floats]:
     """Confidence in the first answer and whether it was right, by numbers fitted without the system."""
     without = fitted_without(answers)
-    every = [first(a, without[name]) for name, many in answers.items() for a in many if a.told]
-    return np.array([sure for sure, _ in every]), np.array([right for _, right in every])
+    found = [firsts([a for a in many if a.told], without[name]) for name, many in answers.items()]
+    sure, right = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return sure, right
 
 
 def _calibration(sure: Floats, right: Floats) -> dict[str, float]:

@@ -27,7 +27,7 @@ from data.telemetry import Floats
 from models.confidence import Confidence
 from models.metrics import Interval, bootstrap
 from models.rankers.board import MODALITIES
-from models.rankers.held import Answered, answered, first, hits
+from models.rankers.held import Answered, answered, firsts, hits
 from models.rankers.packed import Packed
 from models.rankers.state import dump, read
 from models.rankers.table import NAMES, supported
@@ -128,7 +128,7 @@ def paired(part: str, name: str, what: str, champion: Floats, challenger: Floats
 
 
 def _errors(answers: list[Answered], confidence: Confidence) -> Floats:
-    sure, right = np.array([first(answer, confidence) for answer in answers]).T
+    sure, right = firsts(answers, confidence)
     return np.asarray((sure - right) ** 2)
 
 

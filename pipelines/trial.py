@@ -25,7 +25,7 @@ from models.confidence import Confidence
 from models.rankers import Ranker
 from models.rankers.corrected import correct
 from models.rankers.examples import Example, load
-from models.rankers.held import Answered, answered, first
+from models.rankers.held import Answered, answered, firsts
 from models.rankers.packed import Packed, pack
 from models.rankers.state import read
 from pipelines import calibrate
@@ -205,7 +205,7 @@ def confidence_for(
 
 
 def _reliability(answers: list[Answered], confidence: Confidence) -> list[dict[str, float]]:
-    sure, right = np.array([first(answer, confidence) for answer in answers]).T
+    sure, right = firsts(answers, confidence)
     return [{name: round(value, 3) for name, value in asdict(row).items()} for row in reliability(sure, right)]
 
 

@@ -66,7 +66,13 @@ def answered(data: Packed, scores: Floats) -> dict[str, list[Answered]]:
 
 def hits(answers: Sequence[Answered], confidence: Confidence = USUAL) -> Floats:
     """Whether the first answer is right (AC@1), one number a showing with a culprit; ties by expectation."""
-    return np.array([first(a, confidence)[1] for a in answers if a.told])
+    return firsts([a for a in answers if a.told], confidence)[1]
+
+
+def firsts(answers: Sequence[Answered], confidence: Confidence) -> tuple[Floats, Floats]:
+    """:func:`first` of each of ``answers``: how probable, and how likely right; shapes (A,)."""
+    found = np.array([first(a, confidence) for a in answers]).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
 
 
 def first(answer: Answered, confidence: Confidence) -> tuple[float, float]:
