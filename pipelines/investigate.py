@@ -157,15 +157,28 @@ class View:
         return [finding for finding in self.findings if finding.channel is not Channel.changed]
 
 
+@dataclass(frozen=True)
+class Signals:
+    """Telemetry as every onset is looked at in it; ``series`` by source: metrics, spans and logs."""
+
+    traces: Traces
+    lines: Lines
+    series: Mapping[str, Metrics]
+
+
+def read(seen: Telemetry) -> Signals:
+    """What does not depend on when it began."""
+    traces, lines = join_spans(seen.spans, seen.services), read_lines(seen.logs)
+    return Signals(traces, lines, {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(lines)})
+
+
 def look_around(alert: Alert, seen: Telemetry, as_of: datetime) -> tuple[ServiceGraph, list[View], tuple[str, ...]]:
     """Who calls whom, the telemetry as it looks from each likely onset, and what could not be seen."""
-    traces = join_spans(seen.spans, seen.services)
-    lines = read_lines(seen.logs)
-    series = {"metrics": seen.metrics, "spans": span_series(traces), "logs": log_series(lines)}
-    blind = affordable(sum(len(table.keys) for table in series.values()), len(seen.spans) + len(seen.logs))
-    onsets = estimate_onsets(list(series.values()), alert, as_of, blind=blind)
-    graph = seen.graph.merged(traces.graph)
-    views = [look(onset, alert, seen, graph, traces, lines, series, as_of) for onset in onsets]
+    signals = read(seen)
+    blind = affordable(sum(len(table.keys) for table in signals.series.values()), len(seen.spans) + len(seen.logs))
+    onsets = estimate_onsets(list(signals.series.values()), alert, as_of, blind=blind)
+    graph = seen.graph.merged(signals.traces.graph)
+    views = [look(onset, alert, seen, graph, signals, as_of) for onset in onsets]
     return graph, views, blind_spots(alert, seen, views[0].period)
 
 
@@ -204,19 +217,18 @@ def look(
     alert: Alert,
     seen: Telemetry,
     graph: ServiceGraph,
-    traces: Traces,
-    lines: Lines,
-    series: Mapping[str, Metrics],
+    signals: Signals,
     as_of: datetime,
 ) -> View:
     """What changed at ``onset``."""
     period = incident_period(onset, alert, seen, as_of)
     # Log lines are judged by template below; counted a second time as a series they would weigh double.
+    series = signals.series
     blocks = [MetricBlock(t, change_scores(t, period), source) for source, t in series.items() if source != "logs"]
-    lost = lost_time(traces, period)
+    lost = lost_time(signals.traces, period)
     findings = [
-        *span_findings(traces, period, lost),
-        *log_findings(lines, period, seen.services),
+        *span_findings(signals.traces, period, lost),
+        *log_findings(signals.lines, period, seen.services),
         *flow_findings(blocks[0], graph),
         *shift_findings(blocks[0], period),
         *recent_changes(seen.changes, period),
