@@ -45,6 +45,8 @@ MAX_GUESSES = 3
 # How much is believed of the evidence; the rest is for the delay of alerts alone, in so many guesses at most.
 BELIEVED = 0.5
 MAX_BLIND = 6
+# ... and over no more than this share of what was recorded before the alert: without a past nothing can be told.
+LONGEST = 0.5
 # Each guess costs as much as the system is large: so many series, and lines and spans, may be looked at again, in all
 # blind guesses together. A thousand services get none, and have more series to place the onset by.
 SPARE_SERIES, SPARE_ROWS = 9_000, 6_000_000
@@ -105,7 +107,8 @@ def estimate_onsets(
         gains += _evidence(block, instants, (fired_at - LOOK_BACK * delay, fired_at + ahead), alert)
     most = gains.max(axis=1)
     total = np.asarray(GROUP_WEIGHTS) @ (gains / (most + DOUBT)[:, None])
-    return _with_blind(_peaks(instants, total), _blind(instants, fired_at, blind))
+    recorded = fired_at - min(_utc(block.timestamps[0]) for block in blocks)
+    return _with_blind(_peaks(instants, total), _blind(instants, fired_at, min(MAX_DELAY, LONGEST * recorded), blind))
 
 
 def _with_blind(seen: Sequence[Onset], blind: Sequence[Onset]) -> tuple[Onset, ...]:
@@ -118,12 +121,12 @@ def _with_blind(seen: Sequence[Onset], blind: Sequence[Onset]) -> tuple[Onset, .
     )
 
 
-def _blind(instants: Times, fired_at: datetime, count: int) -> tuple[Onset, ...]:
-    """``count`` guesses spread evenly over ``MAX_DELAY``, each at the sample it falls on; equal ones are one.
+def _blind(instants: Times, fired_at: datetime, delay: timedelta, count: int) -> tuple[Onset, ...]:
+    """``count`` guesses spread evenly over ``delay``, each at the sample it falls on; equal ones are one.
 
     However rare the samples are: monitors do not wait longer for that.
     """
-    wanted = [to_datetime64(fired_at - MAX_DELAY * (i / max(count - 1, 1))) for i in range(count)]
+    wanted = [to_datetime64(fired_at - delay * (i / max(count - 1, 1))) for i in range(count)]
     places = np.minimum(np.searchsorted(instants, np.array(wanted, dtype=instants.dtype)), len(instants) - 1)
     found = Counter(_utc(instants[place]) for place in places.tolist())
     return tuple(Onset(at, at, at, times / count, blind=True) for at, times in found.items())

@@ -118,21 +118,19 @@ def _known(spans: Spans, column: str, by: Sequence[str]) -> dict[str, Any]:
 
 
 def answered_once(before: Spans, window: Spans) -> Spans:
-    """``before``, where calls on ways on which somebody answered, as nobody does now, are told as the others are.
+    """``before``, where calls on ways on which somebody mostly answered, as nobody does now, are told as others are.
 
     A callee that hangs has no span for the calls it never gets to; what they used to take is what they took when it
     did. Spans of callees may come late, so that most calls on a way have to be without an answer.
     """
-    unanswered = window.where(window.callee != NONE)
-    answered, usual, then = (
-        s.where(wanted != NONE)
-        for s, wanted in ((window, window.asked), (before, before.callee), (before, before.asked))
+    unanswered, answered, usual, then = (
+        spans.where(to != NONE) for spans in (window, before) for to in (spans.callee, spans.asked)
     )
     parts = [(unanswered, unanswered.callee), (answered, answered.asked), (usual, usual.callee), (then, then.asked)]
     ways = groups_of(*(np.concatenate(x) for x in zip(*((to, s.service) for s, to in parts), strict=True)))
     of = np.split(ways.of, np.cumsum([len(s) for s, _ in parts])[:-1])
-    silent, heard, known = (np.bincount(o, minlength=len(ways)) for o in of[:3])
-    hangs = (silent > 0) & (silent >= heard) & (known == 0)
+    silent, heard, was_silent, was_heard = (np.bincount(o, minlength=len(ways)) for o in of)
+    hangs = (silent > 0) & (silent >= heard) & (was_silent < was_heard)
     then = then.where(hangs[of[3]])
     return before.with_more(replace(then, callee=then.asked, peer_ms=then.duration_ms)) if len(then) else before
 

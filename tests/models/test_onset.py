@@ -79,6 +79,15 @@ def test_where_samples_are_rare_equal_guesses_are_one_and_go_back_no_further() -
     assert all(onset.at >= fired - MAX_DELAY for onset in blind)
 
 
+def test_a_recording_that_begins_shortly_before_the_alert_keeps_half_of_itself_as_a_past() -> None:
+    fault = START + timedelta(minutes=3)
+    fired = fault + timedelta(seconds=60)
+    onsets = estimate_onsets([recording(5, 10, fault, 3)], alert(fired), fired + timedelta(minutes=3))
+    blind = [onset.at for onset in onsets if onset.blind]
+    assert min(blind) == START + timedelta(minutes=2)
+    assert len(blind) == MAX_BLIND
+
+
 def test_a_very_large_system_is_looked_at_for_what_was_seen_alone() -> None:
     fired = FAULT + timedelta(seconds=60)
     onsets = estimate_onsets([recording(60, 60, FAULT, 1)], alert(fired), fired, blind=affordable(SPARE_SERIES + 1, 0))

@@ -100,6 +100,14 @@ def test_calls_that_nobody_answers_any_more_are_held_against_what_they_took_when
     assert "from 22 ms to 5,020 ms" in slow.text
 
 
+def test_that_a_few_calls_were_never_answered_does_not_hide_that_now_none_is() -> None:
+    table = spans(wait_ms=5000)
+    unheard = (table["timestamp"] >= pd.Timestamp(ONSET)) | table["trace_id"].isin(["t3", "t4"])
+    (slow,) = found(table[~(unheard & (table["service"] == "db"))].reset_index(drop=True), Channel.peer_time)
+    assert slow.service == "db"
+    assert "from 22 ms to 5,020 ms" in slow.text
+
+
 def without_spans_of_db(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["service"] != "db"].reset_index(drop=True)
 
