@@ -61,7 +61,7 @@ def trust(scores: ChangeScores, rows: Indices, services: list[str], edges: Indic
     if requests is not None and alerting in services and requests[services.index(alerting)] > 0:
         share = requests / requests[services.index(alerting)]
         used = np.where(requests > 0, np.minimum(1.0, share / HARDLY_USED), 1.0)
-    of_self = np.array(by_name(scores.keys, lambda metric, _: closeness(metric)))
+    of_self = by_name(scores.keys, lambda metric, _: closeness(metric), float)
     calls = np.zeros(n_services, bool)
     calls[edges[:, 0]] = True
     for mine in scores.travelling.values():
@@ -133,13 +133,11 @@ def _watched(scores: ChangeScores, rows: Indices, alerting: int, alert: Alert) -
 
 def _requests(scores: ChangeScores, rows: Indices, n_services: int) -> Floats | None:
     """The usual traffic of each service, by the traffic metric that most services have; None where hardly any has."""
-    traffic = [i for i, kind in enumerate(scores.kinds) if kind is Kind.traffic and scores.base[i] > 0]
-    names = Counter(scores.keys[i].metric for i in traffic)
+    traffic = by_name(scores.keys, lambda metric, unit: kind_of(metric, unit) is Kind.traffic, bool)
+    found = np.flatnonzero(traffic & (scores.base > 0))
+    names = Counter(scores.keys[i].metric for i in found)
     if not names:
         return None
     name, _ = min(names.items(), key=lambda item: (-item[1], item[0]))
-    requests = np.zeros(n_services)
-    for i in traffic:
-        if scores.keys[i].metric == name:
-            requests[rows[i]] += scores.base[i]
-    return requests
+    mine = [i for i in found if scores.keys[i].metric == name]
+    return np.asarray(np.bincount(rows[mine], weights=scores.base[mine], minlength=n_services), dtype=float)

@@ -10,19 +10,17 @@ All arithmetic is on whole (K, T) arrays; the cost is linear in series x samples
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import TypeVar
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats, Metrics, SeriesKey, Times, to_datetime64
 from models.indicators import TRAVELS, Kind, direction_of, kind_of
-
-T = TypeVar("T")
 
 # Older samples say little about what is normal now, and bound the cost.
 MAX_BASELINE_SAMPLES = 600
@@ -106,26 +104,51 @@ def change_scores(metrics: Metrics, period: Period) -> ChangeScores:
     # Half median, half mean: faults that come in bursts leave the median alone, and one wild sample moves the mean.
     now = 0.5 * now + 0.5 * mean_now
     base = np.where(enough, base, np.nan)
-    scale = _scale(now, base, spread, deviation, level_of(base, metrics.keys), [key.metric for key in metrics.keys])
+    scale = _scale(now, base, spread, deviation, level_of(base, metrics.keys), metrics.keys)
     change = np.where(enough, _lasting_change(now, base, before, times[first:cut]), 0.0)
     z = change / scale
     z = np.clip(np.nan_to_num(z, nan=0.0, posinf=MAX_SCORE, neginf=-MAX_SCORE), -MAX_SCORE, MAX_SCORE)
-    kinds = tuple(by_name(metrics.keys, kind_of))
+    kinds = tuple(by_name(metrics.keys, kind_of, object))
     vanished = (n_now == 0) & (n_before >= max(MIN_BASELINE_SAMPLES, 0.8 * sampled.shape[1])) & (window.shape[1] >= 3)
     shift = np.where(enough, _shift(mean_before, mean_now), 0.0)
     return ChangeScores(metrics.keys, kinds, base, now, change, scale, z, _harm(z, metrics.keys), vanished, shift)
 
 
-def by_name(keys: Sequence[SeriesKey], tell: Callable[[str, str], T]) -> list[T]:
-    """What ``tell`` says of each series' metric and unit, asked once for each of these."""
-    said = {pair: tell(*pair) for pair in {(key.metric, key.unit) for key in keys}}
-    return [said[key.metric, key.unit] for key in keys]
+def by_name(keys: tuple[SeriesKey, ...], tell: Callable[[str, str], Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """What ``tell`` says of each series' metric and unit, asked once for each of these; shape (K,)."""
+    pairs, which = _named(_Same(keys))
+    said = np.empty(len(pairs), dtype=dtype)
+    said[:] = [tell(*pair) for pair in pairs]
+    return np.asarray(said[which])
 
 
-def level_of(middle: Floats, keys: Sequence[SeriesKey]) -> Floats:
+class _Same:
+    """Keys that equal themselves alone: to compare thousands of names would cost what is saved."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: tuple[SeriesKey, ...]) -> None:
+        self.keys = keys
+
+    def __hash__(self) -> int:
+        return id(self.keys)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.keys is other.keys
+
+
+@lru_cache(maxsize=8)
+def _named(same: _Same) -> tuple[list[tuple[str, str]], npt.NDArray[np.intp]]:
+    """The different metrics with their units, and the place of each series' own among them."""
+    place: dict[tuple[str, str], int] = {}
+    which = [place.setdefault((key.metric, key.unit), len(place)) for key in same.keys]
+    return list(place), np.array(which, dtype=np.intp)
+
+
+def level_of(middle: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
     """How large a series usually is. An availability of 99.9 % is a failure share of 0.1 %."""
     level = np.abs(middle)
-    share = np.array(by_name(keys, lambda metric, unit: kind_of(metric, unit) is Kind.availability), dtype=bool)
+    share = by_name(keys, lambda metric, unit: kind_of(metric, unit) is Kind.availability, bool)
     whole = np.where(level > 1.0, 100.0, 1.0)
     return np.asarray(np.where(share & (level <= whole), whole - level, level))
 
@@ -211,7 +234,9 @@ def _quantile(ordered: Floats, count: Floats, q: float) -> Floats:
     return np.asarray(ordered[rows, lower] * (1.0 - share) + ordered[rows, upper] * share)
 
 
-def _scale(now: Floats, base: Floats, spread: Floats, deviation: Floats, level: Floats, names: list[str]) -> Floats:
+def _scale(
+    now: Floats, base: Floats, spread: Floats, deviation: Floats, level: Floats, keys: tuple[SeriesKey, ...]
+) -> Floats:
     """Ordinary variation of each series: the largest of four estimates.
 
     * the inter-quartile range / 1.35 (the standard deviation, were it normal): not moved by outliers;
@@ -224,7 +249,8 @@ def _scale(now: Floats, base: Floats, spread: Floats, deviation: Floats, level: 
     own = np.nan_to_num(own)
     if not len(own):
         return own
-    _, group = np.unique(np.asarray(names, dtype=str), return_inverse=True)
+    place: dict[str, int] = {}
+    group = by_name(keys, lambda metric, _: place.setdefault(metric, len(place)), np.intp)
     scale = np.fmax(own, 0.1 * _middle_by_group(own, group)[group])
     # Constant at its best or at zero, and so are all its namesakes: there is only that it changed to go by.
     return np.where(scale > 0, scale, np.fmax(np.abs(np.nan_to_num(now - base)) / 10.0, 1e-12))
@@ -237,9 +263,9 @@ def _middle_by_group(values: Floats, group: npt.NDArray[np.intp]) -> Floats:
 
 
 def _harm(z: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
-    towards = np.array(by_name(keys, direction_of), dtype=float)
+    towards = by_name(keys, direction_of, float)
     # Against its harmful direction a change is a weaker sign (a starved service burns less CPU), not none; but to be
     # quicker, or fail less, harms nobody: requests that fail early are quick.
-    felt = np.array(by_name(keys, lambda metric, unit: kind_of(metric, unit) in TRAVELS), dtype=bool)
+    felt = by_name(keys, lambda metric, unit: kind_of(metric, unit) in TRAVELS, bool)
     against = np.where(felt, 0.0, -0.3) * z * towards
     return np.asarray(np.where(towards == 0, np.abs(z), np.maximum(z * towards, against)))

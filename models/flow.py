@@ -25,7 +25,7 @@ from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import edge_rows
 from models.features import MAX_SCORE, by_name
-from models.indicators import Kind, closeness, words_of
+from models.indicators import Kind, closeness, kind_of, words_of
 from models.sentences import MetricBlock
 
 # Request mixes change: a tenth more or less of a callee's share of them is ordinary.
@@ -38,6 +38,8 @@ MOST_OF_ONE = 10.0
 # What is left of failures that no caller feels.
 UNFELT = 0.2
 _SHARES = frozenset({"ratio", "share", "rate", "percent", "percentage", "pct", "loss", "availability", "success"})
+# 1 for a share of failures, -1 for one of successes, 0 for what tells of neither.
+_TOLD = {Kind.error: 1, Kind.availability: -1}
 
 Indices = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
@@ -86,7 +88,7 @@ def vitals_of(block: MetricBlock, graph: ServiceGraph) -> Vitals:
     row = {service: i for i, service in enumerate(services)}
     rows = np.array([row[key.service] for key in scores.keys], dtype=np.intp)
     edges = edge_rows(graph, row)
-    traffic = np.array([kind is Kind.traffic for kind in scores.kinds], dtype=bool)
+    traffic = by_name(scores.keys, lambda metric, unit: kind_of(metric, unit) is Kind.traffic, bool)
     growth, noise, requests = _growth(block, rows, traffic, len(services))
     failures, failure_noise = _failures(block, rows, traffic, len(services))
     slower = _slower(block, rows, edges, requests)
@@ -115,17 +117,16 @@ def _growth(block: MetricBlock, rows: Indices, mine: Bools, n: int) -> tuple[Flo
 def _failures(block: MetricBlock, rows: Indices, traffic: Bools, n: int) -> tuple[Floats, Floats]:
     """Rise of the share of failed requests: as measured, or as errors over requests where these are counted alike."""
     scores = block.scores
-    of_self = np.array(by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0))
+    of_self = by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0, bool)
     rise, noise = np.full(n, np.nan), np.full(n, np.nan)
     got_before, got_now = np.zeros(n), np.zeros(n)
     np.add.at(got_before, rows[traffic], np.nan_to_num(scores.base[traffic]))
     np.add.at(got_now, rows[traffic], np.nan_to_num(scores.base[traffic] + scores.change[traffic]))
-    # 1 for a share of failures, -1 for one of successes, 0 for a count of failures.
-    told = np.array([1 if k is Kind.error else -1 if k is Kind.availability else 0 for k in scores.kinds])
-    counted = np.array(by_name(scores.keys, lambda metric, unit: not (unit == "%" or words_of(metric) & _SHARES)))
+    told = by_name(scores.keys, lambda metric, unit: _TOLD.get(kind_of(metric, unit), 0), int)
+    counted = by_name(scores.keys, lambda metric, unit: not (unit == "%" or words_of(metric) & _SHARES), bool)
     base, now = scores.base, scores.base + scores.change
     whole = np.where(
-        (np.fmax(np.abs(base), np.abs(now)) > 1.5) | np.array([k.unit == "%" for k in scores.keys]), 100, 1
+        (np.fmax(np.abs(base), np.abs(now)) > 1.5) | by_name(scores.keys, lambda _, unit: unit == "%", bool), 100, 1
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         by_count = now / got_now[rows] - base / got_before[rows]
@@ -141,13 +142,15 @@ def _failures(block: MetricBlock, rows: Indices, traffic: Bools, n: int) -> tupl
 def _slower(block: MetricBlock, rows: Indices, edges: Indices, requests: Floats) -> Floats:
     """Rise of latency beyond that of callees, in spreads: the most over a service's latency metrics; (S,)."""
     scores, n = block.scores, len(requests)
-    of_self = by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0)
-    latency = [i for i, kind in enumerate(scores.kinds) if kind is Kind.latency and of_self[i]]
+    of_self = by_name(
+        scores.keys, lambda metric, unit: kind_of(metric, unit) is Kind.latency and closeness(metric) == 1.0, bool
+    )
+    latency = np.flatnonzero(of_self)
     names = np.array([scores.keys[i].metric for i in latency], dtype=str)
     found = np.full(n, np.nan)
     times = _times_called(edges, requests, n)
     for name in np.unique(names):
-        mine = np.array(latency, dtype=np.intp)[names == name]
+        mine = latency[names == name]
         rise, spread = np.zeros(n), np.full(n, np.nan)
         np.maximum.at(rise, rows[mine], np.nan_to_num(scores.change[mine]))
         np.fmin.at(spread, rows[mine], scores.scale[mine])

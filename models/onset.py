@@ -205,7 +205,7 @@ def _group(key: SeriesKey, alert: Alert) -> int:
     return 0 if key.metric == alert.metric else 1
 
 
-def _standardised(series: Floats, keys: Sequence[SeriesKey]) -> Floats:
+def _standardised(series: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
     """Each row about its median, in its own spread, clipped."""
     count = np.isfinite(series).sum(axis=1)
     ordered = np.sort(series, axis=1)

@@ -91,15 +91,20 @@ def passed_down(
     Returns:
         What comes to each of ``amount`` from its callers, and the share it keeps of its own and of that; shapes (S,).
     """
-    handed = np.zeros((len(amount), len(amount)))
-    for passing in passed:
-        if passing.failures is failures and passing.caller in row and passing.callee in row:
-            handed[row[passing.caller], row[passing.callee]] += passing.share
-    given = handed.sum(axis=1)
-    handed /= np.maximum(given, 1.0)[:, None]
+    told = [
+        (row[one.caller], row[one.callee], one.share)
+        for one in passed
+        if one.failures is failures and one.caller in row and one.callee in row
+    ]
+    if not told:
+        return np.zeros(len(amount)), np.ones(len(amount))
+    caller, callee = (np.array(ends, dtype=np.intp) for ends in list(zip(*told, strict=True))[:2])
+    share = np.array([share for *_, share in told])
+    given = np.bincount(caller, weights=share, minlength=len(amount))
+    handed = share / np.maximum(given, 1.0)[caller]
     got, moving = np.zeros(len(amount)), np.asarray(amount, dtype=float)
     for _ in range(DEEPEST):
-        moving = moving @ handed
+        moving = np.bincount(callee, weights=moving[caller] * handed, minlength=len(amount))
         if not moving.any():
             break
         got += moving

@@ -38,7 +38,7 @@ def _harmful(block: MetricBlock) -> Floats:
     scores = block.scores
     if not len(scores.keys):
         return np.empty(0)
-    towards = np.array(by_name(scores.keys, direction_of), dtype=float)
+    towards = by_name(scores.keys, direction_of, float)
     return np.asarray(scores.shift * np.where(towards != 0, towards, np.sign(scores.shift)))
 
 

@@ -99,7 +99,7 @@ def board_of(
         if not len(block.scores.keys):
             continue
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
-        columns = np.array(by_name(block.scores.keys, lambda m, u: KINDS.index(kind_of(m, u))), dtype=np.intp)
+        columns = by_name(block.scores.keys, lambda m, u: KINDS.index(kind_of(m, u)), np.intp)
         np.maximum.at(rises, (rows, columns), block.scores.z)
         np.maximum.at(falls, (rows, columns), -block.scores.z)
         if period is not None:
@@ -126,7 +126,7 @@ def _signs(
     strain = np.ones(len(services))
     for block in blocks:
         rows = np.array([row[key.service] for key in block.scores.keys], dtype=np.intp)
-        columns = np.array([column[CHANNEL_OF[kind]] for kind in block.scores.kinds], dtype=np.intp)
+        columns = by_name(block.scores.keys, lambda m, u: column[CHANNEL_OF[kind_of(m, u)]], np.intp)
         harm = unexplained_harm(block.scores, rows, len(services), edges)
         np.maximum.at(board, (rows, columns), harm)
         np.maximum.at(trusted, (rows, columns), harm * trust(block.scores, rows, services, edges, alert.service))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.telemetry import Metrics, SeriesKey
-from models.features import MAX_SCORE, Period, change_scores
+from models.features import MAX_SCORE, Period, by_name, change_scores
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONSET = START + timedelta(minutes=60)
@@ -125,3 +125,18 @@ def test_a_long_past_is_thinned_without_losing_series_that_are_sampled_rarely(ev
 
 def test_no_series_no_scores() -> None:
     assert change_scores(Metrics.empty(), PERIOD).z.shape == (0,)
+
+
+def test_what_a_name_tells_is_asked_once_and_never_taken_from_other_series() -> None:
+    asked: list[str] = []
+
+    def length(metric: str, unit: str) -> int:
+        asked.append(metric)
+        return len(metric) + len(unit)
+
+    one = tuple(SeriesKey(service, metric) for service in ("a", "b") for metric in ("cpu", "latency"))
+    other = tuple(SeriesKey(key.service, f"{key.metric}_p99", "", "ms") for key in one)
+    assert by_name(one, length, int).tolist() == [3, 7, 3, 7]
+    assert asked == ["cpu", "latency"]
+    assert by_name(other, length, int).tolist() == [9, 13, 9, 13]
+    assert by_name((), length, int).tolist() == []
