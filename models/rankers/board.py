@@ -7,7 +7,7 @@ rows; training data are boards whose names have been thrown away.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
 from models.features import Period, by_name
+from models.grouped import numbered
 from models.indicators import Kind, kind_of
 from models.load import inherited_load
 from models.passing import Passing, passed_down
@@ -31,6 +32,8 @@ MODALITIES = ("metrics", "spans", "logs", "graph")
 STRAINED = frozenset({Channel.own_time, Channel.gap, Channel.peer_time, Channel.ways, Channel.callers_slow,
                       Channel.callers_fail, Channel.own_errors, Channel.error_origin, Channel.peer_errors,
                       Channel.times_slower, Channel.grown, Channel.calls})  # fmt: skip
+# Findings that say when a service's first error came.
+ERRORS_BEGIN = frozenset({Channel.new_logs, Channel.error_origin})
 # A series has begun to deviate where it first lies this many spreads off its level before the onset.
 DEVIATES = 3.0
 
@@ -44,12 +47,14 @@ class Board:
         trusted: how far each sign speaks of its own service rather than of a neighbour, in [0, 1]; same shape.
         rises, falls: largest change of any series of each kind, in spreads, before anything is taken off for
             callees; shape (S, len(KINDS)).
-        first: seconds from the start of the incident window to the first deviation of any series; NaN where there
-            is none; shape (S,).
+        first: seconds from the start of the incident window to the first deviation of any series, or the first new
+            error; NaN where there is none; shape (S,).
         edges: (caller, callee) pairs of rows; shape (E, 2).
         alerting: the row of the alerting service, -1 where it is not among them.
         watched: which kind of metric the alert is on, as an index of KINDS.
         seen: whether metrics, spans, logs and a call graph were there at all (``MODALITIES``); shape (4,).
+        host: the number of the host that each runs on, :data:`~models.grouped.NONE` where unknown; shape (S,), or
+            empty where nothing is known of hosts.
     """
 
     services: tuple[str, ...]
@@ -62,6 +67,7 @@ class Board:
     alerting: int
     watched: int
     seen: npt.NDArray[np.bool_]
+    host: Indices = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __len__(self) -> int:
         return len(self.services)
@@ -104,9 +110,15 @@ def board_of(
         np.maximum.at(falls, (rows, columns), -block.scores.z)
         if period is not None:
             np.fmin.at(first, rows, first_deviations(block, period))
+    if period is not None:
+        for finding in findings:
+            if finding.channel in ERRORS_BEGIN and finding.at is not None:
+                at = row[finding.service]
+                first[at] = np.fmin(first[at], max((finding.at - period.before).total_seconds(), 0.0))
+    (host,), _ = numbered([np.array([graph.hosts.get(service) for service in services], dtype=object)])
     there = np.array([m in seen for m in MODALITIES[:3]] + [bool(graph)])
     watched = KINDS.index(kind_of(alert.metric or alert.title))
-    return Board(tuple(services), signs, trusted, rises, falls, first, edges, row[alert.service], watched, there)
+    return Board(tuple(services), signs, trusted, rises, falls, first, edges, row[alert.service], watched, there, host)
 
 
 def _signs(

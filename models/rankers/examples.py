@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.errors import InputError
+from models.grouped import NONE
 from models.rankers.board import CHANNELS, KINDS, Board
 
 _ROWS = ("signs", "trusted", "rises", "falls", "first")
@@ -50,6 +51,7 @@ def save(path: Path, examples: Sequence[Example], *, system: str, digest: str) -
         "edges": np.concatenate([b.edges for b in boards]).astype(np.int32),
         "n_edges": np.array([len(b.edges) for b in boards]),
         "seen": np.array([b.seen for b in boards]),
+        "host": np.concatenate([_hosts(b) for b in boards]).astype(np.int32),
         "channels": np.array([str(c) for c in CHANNELS]),
         "kinds": np.array([str(k) for k in KINDS]),
         "system": np.array(system),
@@ -64,6 +66,10 @@ def save(path: Path, examples: Sequence[Example], *, system: str, digest: str) -
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes its own keyword for a bool
 
 
+def _hosts(board: Board) -> npt.NDArray[np.intp]:
+    return board.host if len(board.host) else np.full(len(board), NONE)
+
+
 def digest_of(path: Path) -> str:
     """What the examples of a file were made from; empty where there is none."""
     if not path.exists():
@@ -76,11 +82,12 @@ def load(path: Path) -> tuple[str, list[Example]]:
     """The system, and its examples.
 
     Raises:
-        InputError: if the file was made when there were other channels; prepare it again.
+        InputError: if the file was made when boards showed other things; prepare it again.
     """
     with np.load(path) as arrays:
         a = dict(arrays)
-    if list(a["channels"]) != [str(c) for c in CHANNELS] or list(a["kinds"]) != [str(k) for k in KINDS]:
+    known = list(a["channels"]) == [str(c) for c in CHANNELS] and list(a["kinds"]) == [str(k) for k in KINDS]
+    if not known or "host" not in a:
         raise InputError("was prepared with other channels; run pipelines.prepare again", field=str(path))
     rows, edges = (np.concatenate([[0], np.cumsum(a[name])]) for name in ("rows", "n_edges"))
     tables = {name: a[name].astype(float) for name in _ROWS}
@@ -94,6 +101,7 @@ def load(path: Path) -> tuple[str, list[Example]]:
             alerting=int(a["alerting"][i]),
             watched=int(a["watched"][i]),
             seen=a["seen"][i],
+            host=a["host"][mine].astype(np.intp),
         )
         examples.append(
             Example(board, int(a["case"][i]), int(a["showing"][i]), float(a["share"][i]), int(a["blind_spots"][i]),

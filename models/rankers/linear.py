@@ -21,7 +21,8 @@ MONOTONE = ("share", "plain", "size", "lead")
 ITERATIONS = 300
 # How dear it is, beside a share of evidence, to learn from each other family of features. A place in the graph tells
 # more of how a system is built than of who did it: all culprits of one system may have callers, those of the next none.
-DEAR = {"share": 1.0, "plain": 2.0, "size": 2.0, "lead": 2.0, "rise": 4.0, "fall": 4.0, "caller": 6.0, "callee": 6.0}
+DEAR = {"share": 1.0, "plain": 2.0, "size": 2.0, "lead": 2.0, "rise": 4.0, "fall": 4.0, "caller": 6.0, "callee": 6.0,
+        "host": 6.0}  # fmt: skip
 DEAREST = 10.0
 
 

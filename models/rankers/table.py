@@ -11,7 +11,7 @@ plain:C          the same share, untrusted
 size:C           how strong its sign is in channel C, whoever else has one: x^2 / (x^2 + doubt)
 lead:C           its sign over the strongest other service's, squashed to [0, 1)
 rise:K, fall:K   the largest rise and fall of any series of kind K: |z| / (|z| + 4)
-caller:C         the largest share of any caller; callee:C likewise of any callee
+caller:C         the largest share of any caller; callee:C likewise of any callee, host:C of any other on its host
 above, below     the largest hand-made score of its callers, and of its callees; ``peak`` its own less that of both
 walk             personalised random walk from the alerting service towards evidence, times the number of services
 near, reached    1 / (1 + calls from the alerting service); whether calls lead there, ``unreached`` that they do not
@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
+from models.grouped import NONE
 from models.indicators import Kind
 from models.rankers import hand
 from models.rankers.board import CHANNELS, KINDS, MODALITIES, Board, Indices
@@ -75,6 +76,7 @@ def table_of(board: Board) -> Table:
         "fall": np.maximum(board.falls, 0.0) / (np.maximum(board.falls, 0.0) + ROOT),
         "caller": _of_callers(board, evidence),
         "callee": _of_callees(board, evidence),
+        "host": _of_host(board, evidence),
         "place": _place(board, score),
         "case": np.broadcast_to(_case(board), (len(board), len(MODALITIES) + 1 + len(WATCHED))),
     }
@@ -89,7 +91,7 @@ def supported(table: Table) -> npt.NDArray[np.bool_]:
 def _names() -> tuple[str, ...]:
     channels = [f"{what}:{c}" for what in ("share", "plain", "size", "lead") for c in CHANNELS]
     kinds = [f"{what}:{k}" for what in ("rise", "fall") for k in KINDS]
-    neighbours = [f"{what}:{c}" for what in ("caller", "callee") for c in CHANNELS]
+    neighbours = [f"{what}:{c}" for what in ("caller", "callee", "host") for c in CHANNELS]
     place = ["above", "below", "peak", "walk", "near", "reached", "unreached", "alerting", "leaf", "entry", "callers",
              "early", "unmoved"]  # fmt: skip
     case = [f"has:{m}" for m in MODALITIES] + ["many"] + [f"watches:{k}" for k in WATCHED]
@@ -118,6 +120,17 @@ def _of_callers(board: Board, values: Floats) -> Floats:
 def _of_callees(board: Board, values: Floats) -> Floats:
     found = np.zeros_like(values)
     np.maximum.at(found, board.edges[:, 0], values[board.edges[:, 1]])
+    return found
+
+
+def _of_host(board: Board, values: Floats) -> Floats:
+    """What the others on each service's host show at most: who is short of processor may have a busy neighbour."""
+    found = np.zeros_like(values)
+    for host in np.unique(board.host[board.host != NONE]):
+        here = np.flatnonzero(board.host == host)
+        if len(here) > 1:
+            top = np.sort(values[here], axis=0)
+            found[here] = np.where(values[here] >= top[-1], top[-2], top[-1])
     return found
 
 

@@ -29,6 +29,7 @@ def random_board(seed: int, size: int = 6, edges: int = 8) -> Board:
         alerting=int(rng.integers(size)),
         watched=int(rng.integers(len(KINDS))),
         seen=rng.random(4) < 0.7,
+        host=rng.integers(-1, 3, size),
     )
 
 

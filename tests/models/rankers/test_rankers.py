@@ -72,7 +72,7 @@ def test_permuting_the_services_permutes_the_scores(kind: str, planted: Planted)
     ranker = learned(kind, pack({"made": examples}))
     board = examples[0].board
     order = np.arange(len(board))[::-1]
-    rows = {name: getattr(board, name)[order] for name in ("signs", "trusted", "rises", "falls", "first")}
+    rows = {name: getattr(board, name)[order] for name in ("signs", "trusted", "rises", "falls", "first", "host")}
     last = len(board) - 1
     turned: Board = replace(board, edges=last - board.edges, alerting=last - board.alerting, **rows)
     assert ranker.scores(table_of(turned)) == pytest.approx(ranker.scores(table_of(board))[order])

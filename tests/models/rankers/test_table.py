@@ -8,6 +8,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from models.base import Channel
+from models.grouped import NONE
 from models.rankers.board import CHANNELS, KINDS, Board
 from models.rankers.table import NAMES, supported, table_of
 
@@ -17,7 +19,7 @@ MakeBoard = Callable[..., Board]
 def shuffled(board: Board, order: np.ndarray) -> Board:
     """The same board with its rows in another order."""
     place = np.argsort(order)
-    rows = {name: getattr(board, name)[order] for name in ("signs", "trusted", "rises", "falls", "first")}
+    rows = {name: getattr(board, name)[order] for name in ("signs", "trusted", "rises", "falls", "first", "host")}
     names = tuple(board.services[i] for i in order)
     return replace(board, services=names, edges=place[board.edges], alerting=int(place[board.alerting]), **rows)
 
@@ -87,6 +89,19 @@ def test_the_first_to_deviate_is_the_earliest(board: MakeBoard) -> None:
     one = replace(board(0, size=4), first=np.array([30.0, np.nan, 5.0, 30.0]))
     early = table_of(one).values[:, NAMES.index("early")]
     assert early[2] == 1.0 > early[0] == early[3] > early[1] == 0.0
+
+
+def test_a_neighbour_is_another_service_on_the_same_host(board: MakeBoard) -> None:
+    cpu = CHANNELS.index(Channel.cpu)
+    one = replace(board(0, size=4), trusted=np.ones((4, len(CHANNELS))), host=np.array([1, 1, 0, NONE]))
+    one.signs[:, cpu] = [9.0, 1.0, 5.0, 5.0]
+    table = table_of(one)
+    share, beside = (table.values[:, NAMES.index(f"{what}:cpu")] for what in ("share", "host"))
+    assert beside.tolist() == [share[1], share[0], 0.0, 0.0], (
+        "alone on its host, or on an unknown one"
+    )
+    unknown = table_of(replace(one, host=np.empty(0, dtype=np.intp)))
+    assert not unknown.values[:, NAMES.index("host:cpu")].any()
 
 
 def test_a_walk_from_the_alerting_service_goes_towards_evidence(board: MakeBoard) -> None:
