@@ -15,7 +15,10 @@ _COMMENT = re.compile(r"^\s*(//|#(?!\s*(include|define|if))|/?\*|--\s|<!--|\"\"\
 # A statement that writes a log line and does nothing else.
 _LOG_STATEMENT = re.compile(
     r"^\s*(?:\w+\.)*_?(?:s?log(?:ger|ging|rus)?|console)(?:\(\))?"
-    r"\.(?:log|trace|debug|info|warn(?:ing)?|error|print)\w*\([^;]*\);?\s*$",
+    r"\.(?:log|trace|debug|info|warn(?:ing)?|error|print)\w*\([^;]*\);?\s*$"
+    # Whatever it is called, what is given a level and a text: telemetry.log("INFO", ...), out.log(Level.WARN, ...).
+    r"|^\s*(?:\w+\.)+log\(\s*[\"']?(?:\w+\.)*(?:trace|debug|info|notice|warn(?:ing)?|error|critical|fatal)\b"
+    r"[^;]*\);?\s*$",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*(?:\.\d+)?)\s*\*?\s*([A-Za-z.]+|%)?")

@@ -52,6 +52,14 @@ _REMOTE = re.compile(
 )
 # A call that does something for many items at once, as client libraries name it.
 _BATCH = re.compile(r"[._]?(?:batch|bulk|multi|mget)\w*\(|\w+_?(?:many|all|batch|bulk|multi)\(", re.IGNORECASE)
+# A query that asks for many rows at once, by their keys; and one that asks by one key.
+_QUERY_FOR_MANY = re.compile(r"\bin\s*\(\s*(?:[?%:${]|select\b)|=\s*any\s*\(|\$in\b|__in\s*=|\.in_\(", re.IGNORECASE)
+_QUERY = re.compile(r"\bselect\b.*\bfrom\b|\bquery\w*\(|\bexecute\(|\bfind\w*\(|\.filter\w*\(", re.IGNORECASE)
+# No plain index serves what is compared after a function has changed it (Winand, SQL Performance Explained, 2012).
+_OBSCURED = re.compile(
+    r"\b(?:where|and|on)\s+(?:lower|upper|trim|date|cast|substr\w*|coalesce)\s*\(\s*[\w.]+[^=<>]*\)\s*[=<>]",
+    re.IGNORECASE,
+)
 _UNBOUNDED = re.compile(r"while\s*\(?\s*(true|1)\b|for\s*\{|for\s*\(;;\)|\bloop\s*\{", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|`([^`]{2,})`")
 # A quoted text of several words, none of them a statement in a query language.
@@ -134,6 +142,9 @@ def _calls_in_loops(diff: Diff) -> list[Signal]:
         return [Signal(1.2, "it adds a loop without a bound")]
     if any(map(_BATCH.search, diff.removed)) and not any(map(_BATCH.search, diff.added)) and _in_loop(diff.added):
         return [Signal(1.8, "it replaces one call for many items by a call for each")]
+    many, each = any(map(_QUERY_FOR_MANY.search, diff.removed)), any(map(_QUERY.search, diff.added))
+    if many and each and not any(map(_QUERY_FOR_MANY.search, diff.added)) and _in_loop(diff.added):
+        return [Signal(1.8, "it replaces one query for many items by a query for each")]
     looped = any(map(_LOOP.search, (*diff.added, *diff.context)))
     before, after = (sum(bool(_REMOTE.search(line)) for line in lines) for lines in (diff.removed, diff.added))
     if looped and after > before == 0 and not diff.only_adds:
@@ -146,9 +157,11 @@ def _in_loop(lines: Sequence[str]) -> bool:
 
 
 def _stored_objects(diff: Diff) -> list[Signal]:
-    """Statements that change stored data or its structure while it is in use."""
+    """Statements that change stored data or its structure while it is in use, or make it slow to find."""
     if any(map(_DESTRUCTIVE.search, diff.added)):
         return [Signal(1.5, "it drops, renames or deletes stored objects")]
+    if any(map(_OBSCURED.search, diff.added)) and not any(map(_OBSCURED.search, diff.removed)):
+        return [Signal(1.0, "it compares what a function makes of a column, which no plain index serves")]
     if any(map(_RESTRUCTURING.search, diff.added)):
         return [Signal(0.9, "it alters a table that is in use")]
     return []

@@ -161,13 +161,23 @@ def test_a_removed_sql_comment_is_no_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['log.info("done")', 'self._logger.warn("x", y);', "console.log(`a`)", 'slog.Info("x")']
+    "line",
+    [
+        'log.info("done")',
+        'self._logger.warn("x", y);',
+        "console.log(`a`)",
+        'slog.Info("x")',
+        'app.telemetry.log("INFO", f"reserved {sum(wanted.values())} units")',
+        'out.log(Level.WARN, "slow");',
+    ],
 )
 def test_a_log_statement_is_no_code(line: str) -> None:
     assert parse_diff(f"-{line}").removed == ()
 
 
-@pytest.mark.parametrize("line", ["login.info(user)", "log.info(x); charge(card)", "return log.debug(x)"])
+@pytest.mark.parametrize(
+    "line", ["login.info(user)", "log.info(x); charge(card)", "return log.debug(x)", "math.log(x)", "events.log(order)"]
+)
 def test_what_only_looks_like_a_log_statement_is_code(line: str) -> None:
     assert parse_diff(f"-{line}").removed == (line,)
 
@@ -177,11 +187,45 @@ def test_what_only_looks_like_a_log_statement_is_code(line: str) -> None:
     [
         ("-@retry(attempts=3, wait=exponential(0.1))\n+@retry(attempts=3, wait=none())", "a pause between attempts"),
         ("-x = c.fetch_many(ids)\n+x = [c.fetch(i) for i in ids]", "a call for each"),
+        (
+            '-rows = db.query(f"SELECT id, n FROM t WHERE id IN ({marks})", ids)\n'
+            "+return {i: self._one(i) for i in ids}\n"
+            '+def _one(i):\n+return db.query("SELECT n FROM t WHERE id = ?", (i,))',
+            "a query for each",
+        ),
+        (
+            "-found = Price.objects.filter(sku__in=skus)\n+for sku in skus:\n+    one = Price.objects.filter(sku=sku)",
+            "a query for each",
+        ),
         ("-b = s.prices.Batch(keys)\n+for i := range keys {\n+p := s.prices.Load(keys[i])\n+}", "a call for each"),
     ],
 )
 def test_what_a_diff_risks(diff: str, reason: str) -> None:
     assert any(reason in s.reason and s.weight > 1 for s in substance_signals(parse_diff(diff)))
+
+
+@pytest.mark.parametrize(
+    ("diff", "slow"),
+    [
+        ('-q = "select n from t where sku = ?"\n+q = "select n from t where lower(sku) = lower(?)"', True),
+        ('-q = "select n from t where day = ?"\n+q = "select n from t where date(created_at) = ?"', True),
+        ('-q = "select n from t where sku = ?"\n+q = "select n from t where sku = lower(?)"', False),
+        ('-q = "select n from t where lower(a) = ?"\n+q = "select m from t where lower(a) = ?"', False),
+    ],
+)
+def test_a_function_of_a_column_is_served_by_no_index(diff: str, slow: bool) -> None:
+    assert any("no plain index" in s.reason for s in substance_signals(parse_diff(diff))) is slow
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        '-q = "SELECT n FROM t WHERE id IN (?, ?)"\n+q = "SELECT m FROM t WHERE id IN (?, ?)"',
+        '-n = db.query("SELECT n FROM t WHERE id = ?", (i,))\n+n = db.query("SELECT n FROM t WHERE id = ?", (j,))',
+    ],
+)
+def test_a_query_that_asks_for_as_many_as_before_is_none_for_each(diff: str) -> None:
+    assert not any("for each" in s.reason for s in substance_signals(parse_diff(diff)))
 
 
 def test_numbers_meet_by_name_where_a_line_lost_some() -> None:

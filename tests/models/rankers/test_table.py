@@ -97,9 +97,7 @@ def test_a_neighbour_is_another_service_on_the_same_host(board: MakeBoard) -> No
     one.signs[:, cpu] = [9.0, 1.0, 5.0, 5.0]
     table = table_of(one)
     share, beside = (table.values[:, NAMES.index(f"{what}:cpu")] for what in ("share", "host"))
-    assert beside.tolist() == [share[1], share[0], 0.0, 0.0], (
-        "alone on its host, or on an unknown one"
-    )
+    assert beside.tolist() == [share[1], share[0], 0.0, 0.0], "alone on its host, or on an unknown one"
     unknown = table_of(replace(one, host=np.empty(0, dtype=np.intp)))
     assert not unknown.values[:, NAMES.index("host:cpu")].any()
 
