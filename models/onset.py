@@ -107,7 +107,7 @@ def estimate_onsets(
         gains += _evidence(block, instants, (fired_at - LOOK_BACK * delay, fired_at + ahead), alert)
     most = gains.max(axis=1)
     total = np.asarray(GROUP_WEIGHTS) @ (gains / (most + DOUBT)[:, None])
-    recorded = fired_at - min(_utc(block.timestamps[0]) for block in blocks)
+    recorded = max(fired_at - min(_utc(block.timestamps[0]) for block in blocks), timedelta(0))
     return _with_blind(_peaks(instants, total), _blind(instants, fired_at, min(MAX_DELAY, LONGEST * recorded), blind))
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from data.domain import EvidenceKind
+from data.telemetry import Floats
 from models.base import Channel, Finding
 from models.failures import failing_findings
 from models.features import Period
-from models.grouped import NONE, Groups, groups_of
+from models.grouped import NONE, Groups, Indices, groups_of
 from models.slower import LostTime, Slowed, lost_time, waiting_ends
 from models.spans import Names, Spans
 from models.traces import MIN_BASELINE_SPANS, Traces
@@ -96,8 +97,9 @@ def _per_request(before: Spans, window: Spans) -> list[Finding]:
     caller, callee = groups.keys
     old, new = _before_and_since(groups, len(old_caller))
     had, has = (r[caller] for r in requested)
-    known = (had >= MIN_BASELINE_SPANS) & (has > 0)
-    caller, callee, old, new, had, has = (x[known] for x in (caller, callee, old, new, had, has))
+    known = np.flatnonzero((had >= MIN_BASELINE_SPANS) & (has > 0))
+    caller, callee, had, has = (x[known] for x in (caller, callee, had, has))
+    old, new = old[known], new[known]
     expected = old / had * has
     # Poisson, as for operations; what was expected has been counted, too.
     score = (new - expected) / np.sqrt(expected * (1.0 + has / had) + 1.0 + (0.15 * expected) ** 2)
@@ -107,12 +109,12 @@ def _per_request(before: Spans, window: Spans) -> list[Finding]:
     ]
 
 
-def _requests(spans: Spans) -> Any:
+def _requests(spans: Spans) -> Indices:
     """How many requests each service got, by its number."""
     return np.bincount(spans.service[spans.caller != spans.service], minlength=len(spans.names.services))
 
 
-def _calls_made(spans: Spans) -> tuple[Any, Any]:
+def _calls_made(spans: Spans) -> tuple[Indices, Indices]:
     """The caller and the callee of each call, whether somebody answered or not."""
     got = (spans.caller != spans.service) & (spans.caller != NONE)
     alone = spans.callee != NONE
@@ -122,7 +124,7 @@ def _calls_made(spans: Spans) -> tuple[Any, Any]:
     )
 
 
-def _before_and_since(groups: Groups, split: int) -> tuple[Any, Any]:
+def _before_and_since(groups: Groups, split: int) -> tuple[Floats, Floats]:
     """How many of the first ``split`` rows, and of the others, each group has."""
     first = np.arange(len(groups.of)) < split
     return groups.count(first).astype(float), groups.count(~first).astype(float)
