@@ -60,6 +60,11 @@ _OBSCURED = re.compile(
     r"\b(?:where|and|on)\s+(?:lower|upper|trim|date|cast|substr\w*|coalesce)\s*\(\s*[\w.]+[^=<>]*\)\s*[=<>]",
     re.IGNORECASE,
 )
+# Bytes made into text, or many bytes made at once: what holds them is far larger than what people write into fields.
+_BULK = re.compile(
+    r"\bb(?:ase)?64_?(?:en|url|std)|\bbase64\.\w*encode|\bbtoa\(|[\"']base64[\"']|\bbytearray\(|\bBuffer\.alloc|\bmake\(\[\]byte",
+    re.IGNORECASE,
+)
 _UNBOUNDED = re.compile(r"while\s*\(?\s*(true|1)\b|for\s*\{|for\s*\(;;\)|\bloop\s*\{", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|`([^`]{2,})`")
 # A quoted text of several words, none of them a statement in a query language.
@@ -90,6 +95,7 @@ def substance_signals(diff: Diff) -> list[Signal]:
         *_values(diff.edits),
         *_calls_in_loops(diff),
         *_stored_objects(diff),
+        *_bulk(diff),
         *_contracts(diff),
         *_losses(diff),
     ]
@@ -164,6 +170,13 @@ def _stored_objects(diff: Diff) -> list[Signal]:
         return [Signal(1.0, "it compares what a function makes of a column, which no plain index serves")]
     if any(map(_RESTRUCTURING.search, diff.added)):
         return [Signal(0.9, "it alters a table that is in use")]
+    return []
+
+
+def _bulk(diff: Diff) -> list[Signal]:
+    """Data that grows: encoded images and files in requests, large buffers."""
+    if any(map(_BULK.search, diff.added)) and not any(map(_BULK.search, diff.removed)):
+        return [Signal(0.9, "it makes or encodes many bytes at once")]
     return []
 
 

@@ -205,6 +205,20 @@ def test_what_a_diff_risks(diff: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("diff", "bulky"),
+    [
+        ("+body['photo'] = base64.b64encode(image).decode()", True),
+        ("+const photo = file.toString('base64');", True),
+        ("+page = bytearray(WIDTH * HEIGHT)", True),
+        ("+name = photo.name", False),
+        ("-x = base64.b64encode(image)\n+y = base64.b64encode(image)", False),
+    ],
+)
+def test_bytes_made_or_encoded_anew_make_what_holds_them_large(diff: str, bulky: bool) -> None:
+    assert any("many bytes" in s.reason for s in substance_signals(parse_diff(diff))) is bulky
+
+
+@pytest.mark.parametrize(
     ("diff", "slow"),
     [
         ('-q = "select n from t where sku = ?"\n+q = "select n from t where lower(sku) = lower(?)"', True),
