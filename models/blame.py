@@ -17,7 +17,7 @@ import numpy.typing as npt
 from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
-from models.features import ChangeScores, by_name
+from models.features import ChangeScores, by_name, of_kind
 from models.indicators import Kind, closeness, kind_of
 from models.passing import Passing, passed_down
 
@@ -133,8 +133,7 @@ def _watched(scores: ChangeScores, rows: Indices, alerting: int, alert: Alert) -
 
 def _requests(scores: ChangeScores, rows: Indices, n_services: int) -> Floats | None:
     """The usual traffic of each service, by the traffic metric that most services have; None where hardly any has."""
-    traffic = by_name(scores.keys, lambda metric, unit: kind_of(metric, unit) is Kind.traffic, bool)
-    found = np.flatnonzero(traffic & (scores.base > 0))
+    found = np.flatnonzero(of_kind(scores.keys, Kind.traffic) & (scores.base > 0))
     names = Counter(scores.keys[i].metric for i in found)
     if not names:
         return None

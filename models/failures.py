@@ -65,30 +65,24 @@ def failing_findings(traces: Traces, before: Spans, window: Spans) -> list[Findi
     findings = []
     for number in np.flatnonzero(score > 0):
         spans = traces.spans.iloc[rows[window.service[window.origin] == number]]
-        finding, shares = _of_origin(names.service(number), spans, int(has[number]), float(usual[number]), tells)
-        finding = replace(finding, score=float(score[number]))
+        finding = _of_origin(names.service(number), spans, int(has[number]), float(usual[number]), float(score[number]))
+        shares = _shares_of_callees(spans, tells)
+        # Where calls failed, it may be whom they went to.
+        finding = replace(finding, trust=1.0 - float(sum(shares.values())))
         findings.append(finding)
         findings.extend(_of_callee(name, answered, share, finding) for (name, answered), share in shares.items())
     return findings
 
 
-def _of_origin(
-    service: str, spans: pd.DataFrame, total: int, was: float, tells: set[str]
-) -> tuple[Finding, dict[tuple[str, bool], float]]:
-    """That ``spans`` of ``service``, of ``total``, failed by themselves, and whose failures they are instead."""
+def _of_origin(service: str, spans: pd.DataFrame, total: int, was: float, score: float) -> Finding:
+    """That ``spans`` of ``service``, of ``total``, failed by themselves, as ``was`` the share before."""
     texts = spans["error"].dropna().astype(str) if "error" in spans else pd.Series(dtype=str)
     most = texts.mode().iloc[0] if len(texts) else ""
     said = f': "{most[:160]}"' if most else ""
     text = f"{len(spans)} of {total} spans of {service} fail where none of their calls did, {was:.0%} before{said}"
     first = spans["timestamp"].min().to_pydatetime()
     detail = {"failed": len(spans), "spans": total, "usual_share": was, "error": most}
-    shares = _shares_of_callees(spans, tells)
-    # Where calls failed, it may be whom they went to.
-    trust = 1.0 - float(sum(shares.values()))
-    found = Finding(
-        service, Channel.error_origin, 0.0, EvidenceKind.span, text, "spans", "errors", first, detail, trust
-    )
-    return found, shares
+    return Finding(service, Channel.error_origin, score, EvidenceKind.span, text, "spans", "errors", first, detail)
 
 
 def _shares_of_callees(spans: pd.DataFrame, tells: set[str]) -> dict[tuple[str, bool], float]:

@@ -122,6 +122,11 @@ def by_name(keys: tuple[SeriesKey, ...], tell: Callable[[str, str], Any], dtype:
     return np.asarray(said[which])
 
 
+def of_kind(keys: tuple[SeriesKey, ...], kind: Kind) -> npt.NDArray[np.bool_]:
+    """Which series measure ``kind``; shape (K,)."""
+    return by_name(keys, lambda metric, unit: kind_of(metric, unit) is kind, bool)
+
+
 class _Same:
     """Keys that equal themselves alone: to compare thousands of names would cost what is saved."""
 
@@ -148,7 +153,7 @@ def _named(same: _Same) -> tuple[list[tuple[str, str]], npt.NDArray[np.intp]]:
 def level_of(middle: Floats, keys: tuple[SeriesKey, ...]) -> Floats:
     """How large a series usually is. An availability of 99.9 % is a failure share of 0.1 %."""
     level = np.abs(middle)
-    share = by_name(keys, lambda metric, unit: kind_of(metric, unit) is Kind.availability, bool)
+    share = of_kind(keys, Kind.availability)
     whole = np.where(level > 1.0, 100.0, 1.0)
     return np.asarray(np.where(share & (level <= whole), whole - level, level))
 

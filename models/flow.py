@@ -24,7 +24,7 @@ from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import edge_rows
-from models.features import MAX_SCORE, by_name
+from models.features import MAX_SCORE, by_name, of_kind
 from models.indicators import Kind, closeness, kind_of, words_of
 from models.sentences import MetricBlock
 
@@ -88,7 +88,7 @@ def vitals_of(block: MetricBlock, graph: ServiceGraph) -> Vitals:
     row = {service: i for i, service in enumerate(services)}
     rows = np.array([row[key.service] for key in scores.keys], dtype=np.intp)
     edges = edge_rows(graph, row)
-    traffic = by_name(scores.keys, lambda metric, unit: kind_of(metric, unit) is Kind.traffic, bool)
+    traffic = of_kind(scores.keys, Kind.traffic)
     growth, noise, requests = _growth(block, rows, traffic, len(services))
     failures, failure_noise = _failures(block, rows, traffic, len(services))
     slower = _slower(block, rows, edges, requests)
@@ -142,10 +142,8 @@ def _failures(block: MetricBlock, rows: Indices, traffic: Bools, n: int) -> tupl
 def _slower(block: MetricBlock, rows: Indices, edges: Indices, requests: Floats) -> Floats:
     """Rise of latency beyond that of callees, in spreads: the most over a service's latency metrics; (S,)."""
     scores, n = block.scores, len(requests)
-    of_self = by_name(
-        scores.keys, lambda metric, unit: kind_of(metric, unit) is Kind.latency and closeness(metric) == 1.0, bool
-    )
-    latency = np.flatnonzero(of_self)
+    of_self = by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0, bool)
+    latency = np.flatnonzero(of_kind(scores.keys, Kind.latency) & of_self)
     names = np.array([scores.keys[i].metric for i in latency], dtype=str)
     found = np.full(n, np.nan)
     times = _times_called(edges, requests, n)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +67,12 @@ def groups_of(*keys: Indices) -> Groups:
     return Groups(tuple(reversed(parts)), of.astype(np.intp))
 
 
+def together(*tables: Sequence[Indices]) -> tuple[Groups, list[Indices]]:
+    """The groups of the rows of several tables, each given by its keys, and the group of each row of each table."""
+    groups = groups_of(*(np.concatenate(parts) for parts in zip(*tables, strict=True)))
+    return groups, np.split(groups.of, np.cumsum([len(keys[0]) for keys in tables])[:-1])
+
+
 def quantiles(of: Indices, values: Floats, count: int, at: Sequence[float]) -> Floats:
     """Quantiles of the ``values`` of each group, linear between neighbours; NaN for one without any.
 
@@ -90,8 +95,3 @@ def quantiles(of: Indices, values: Floats, count: int, at: Sequence[float]) -> F
         above = ordered[starts[some] + np.minimum(low + 1, sizes[some] - 1)]
         row[some] = below + (place - low) * (above - below)
     return found
-
-
-def named(names: npt.NDArray[np.object_], number: Any) -> str:
-    """The name of ``number``, as text."""
-    return str(names[number])

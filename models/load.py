@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
-from models.features import ChangeScores
+from models.features import ChangeScores, of_kind
 from models.indicators import Kind
 
 # A surge must be no small thing to excuse anything: half as much traffic again, and out of the ordinary.
@@ -28,8 +28,7 @@ def inherited_load(
         edges: (caller, callee) pairs of services, shape (E, 2).
     """
     growth = np.ones(n_services)
-    traffic = np.array([kind is Kind.traffic for kind in scores.kinds], dtype=bool)
-    surging = traffic & (scores.z > MIN_HARM) & (np.nan_to_num(scores.base) > 0)
+    surging = of_kind(scores.keys, Kind.traffic) & (scores.z > MIN_HARM) & (np.nan_to_num(scores.base) > 0)
     ratio = (scores.base[surging] + scores.change[surging]) / scores.base[surging]
     np.maximum.at(growth, rows[surging], ratio)
     growth[growth < MIN_GROWTH] = 1.0

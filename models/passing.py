@@ -15,7 +15,7 @@ import numpy as np
 from data.telemetry import Floats
 from models.base import PASSED_ON, Finding
 from models.grouped import groups_of
-from models.slower import Ends, LostTime, Slowed, slowed, waiting_ends
+from models.slower import Ends, LostTime, Slowed, slowed
 
 # Trouble is followed so many calls down; what goes round in a circle is not followed for ever.
 DEEPEST = 16
@@ -43,7 +43,7 @@ def passings(lost: LostTime, findings: Iterable[Finding]) -> tuple[Passing, ...]
 def _of_time(told: LostTime) -> list[Passing]:
     called = told.window.where(told.window.caller != told.window.service)
     took = slowed(told.before, called, "duration_ms", ("service", "caller", "operation"), told.floor)
-    at_callee = _at_callee(told.gap, waiting_ends(told.gap, told.peer), len(told.names.services))
+    at_callee = _at_callee(told.gap, told.ends, len(told.names.services))
     ways = [
         (told.own, told.own.keys["service"], None, told.own.trust),
         (took, took.keys["caller"], took.keys["service"], took.trust),

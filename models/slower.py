@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from data.telemetry import Floats
 from models.features import Period
-from models.grouped import NONE, Indices, groups_of, quantiles
+from models.grouped import NONE, Indices, groups_of, quantiles, together
 from models.spans import Names, Spans, cut
 from models.traces import MIN_BASELINE_SPANS, Traces
 
@@ -66,6 +67,11 @@ class LostTime:
     def names(self) -> Names:
         return self.window.names
 
+    @cached_property
+    def ends(self) -> Ends:
+        """Who waits, and is waited for, on how many ways."""
+        return waiting_ends(self.gap, self.peer)
+
 
 def lost_time(traces: Traces, period: Period) -> LostTime:
     """What takes longer since the onset."""
@@ -91,10 +97,8 @@ def noticeable(before: Spans) -> float:
 def slowed(before: Spans, window: Spans, column: str, by: Sequence[str], floor: float) -> Slowed:
     """How ``column`` rose for each group of spans that have all of ``by`` in common, and were usual before."""
     parts = [_known(spans, column, by) for spans in (before, window)]
-    keys = [np.concatenate([part[name] for part in parts]) for name in by]
-    groups = groups_of(*keys)
-    count, split = len(groups), len(parts[0][column])
-    old, new = groups.of[:split], groups.of[split:]
+    groups, (old, new) = together(*([part[name] for name in by] for part in parts))
+    count = len(groups)
     n, calls = (np.bincount(of, minlength=count) for of in (old, new))
     kept = (n >= MIN_BASELINE_SPANS) & (calls > 0)
     low, base, high = quantiles(old, parts[0][column], count, (0.25, 0.5, 0.75))[:, kept]
@@ -126,9 +130,12 @@ def answered_once(before: Spans, window: Spans) -> Spans:
     unanswered, answered, usual, then = (
         spans.where(to != NONE) for spans in (window, before) for to in (spans.callee, spans.asked)
     )
-    parts = [(unanswered, unanswered.callee), (answered, answered.asked), (usual, usual.callee), (then, then.asked)]
-    ways = groups_of(*(np.concatenate(x) for x in zip(*((to, s.service) for s, to in parts), strict=True)))
-    of = np.split(ways.of, np.cumsum([len(s) for s, _ in parts])[:-1])
+    ways, of = together(
+        (unanswered.callee, unanswered.service),
+        (answered.asked, answered.service),
+        (usual.callee, usual.service),
+        (then.asked, then.service),
+    )
     silent, heard, was_silent, was_heard = (np.bincount(o, minlength=len(ways)) for o in of)
     hangs = (silent > 0) & (silent >= heard) & (was_silent < was_heard)
     then = then.where(hangs[of[3]])
@@ -137,15 +144,10 @@ def answered_once(before: Spans, window: Spans) -> Spans:
 
 def _trusted(gap: Slowed, window: Spans) -> Slowed:
     """Seen from a handler's span, the gap may as well be the handler's own work: then it is believed by half."""
-    if not len(gap):
-        return gap
     called = window.where(window.caller != NONE)
-    groups = groups_of(called.service, called.caller)
-    size = max(int(called.caller.max()), int(gap.keys["caller"].max())) + 1
-    of_ways = groups.keys[0] * size + groups.keys[1]
-    place = np.searchsorted(of_ways, gap.keys["service"] * size + gap.keys["caller"])
-    share = groups.sum(called.by_client) / groups.count()
-    return replace(gap, trust=0.5 + 0.5 * share[place])
+    ways, (mine, of) = together((gap.keys["service"], gap.keys["caller"]), (called.service, called.caller))
+    by_client, calls = (np.bincount(rows, minlength=len(ways)) for rows in (of[called.by_client], of))
+    return replace(gap, trust=0.5 + 0.5 * by_client[mine] / calls[mine])
 
 
 @dataclass(frozen=True, eq=False)

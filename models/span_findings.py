@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from data.telemetry import Floats
 from models.base import Channel, Finding
 from models.failures import failing_findings
 from models.features import Period
-from models.grouped import NONE, Groups, Indices, groups_of
-from models.slower import LostTime, Slowed, lost_time, waiting_ends
+from models.grouped import NONE, Indices, together
+from models.slower import LostTime, Slowed, lost_time
 from models.spans import Names, Spans
 from models.traces import MIN_BASELINE_SPANS, Traces
 
@@ -79,7 +80,7 @@ def _ms(value: float) -> str:
 
 def _ways(lost: LostTime) -> list[Finding]:
     """Services most of whose calls, in and out, wait longer: a slow network has them all, a slow neighbour one."""
-    ends = waiting_ends(lost.gap, lost.peer)
+    ends = lost.ends
     found: list[Finding] = []
     for i in np.flatnonzero((ends.slow >= 2) & (ends.together > 0)):
         service = lost.names.service(ends.service[i])
@@ -92,10 +93,7 @@ def _ways(lost: LostTime) -> list[Finding]:
 def _per_request(before: Spans, window: Spans) -> list[Finding]:
     """Services that call another far more, or far less, often for each request they get than they used to."""
     names, requested = window.names, [_requests(spans) for spans in (before, window)]
-    (old_caller, old_callee), (new_caller, new_callee) = (_calls_made(spans) for spans in (before, window))
-    groups = groups_of(np.concatenate([old_caller, new_caller]), np.concatenate([old_callee, new_callee]))
-    caller, callee = groups.keys
-    old, new = _before_and_since(groups, len(old_caller))
+    (caller, callee), old, new = _counted(_calls_made(before), _calls_made(window))
     had, has = (r[caller] for r in requested)
     known = np.flatnonzero((had >= MIN_BASELINE_SPANS) & (has > 0))
     caller, callee, had, has = (x[known] for x in (caller, callee, had, has))
@@ -124,10 +122,11 @@ def _calls_made(spans: Spans) -> tuple[Indices, Indices]:
     )
 
 
-def _before_and_since(groups: Groups, split: int) -> tuple[Floats, Floats]:
-    """How many of the first ``split`` rows, and of the others, each group has."""
-    first = np.arange(len(groups.of)) < split
-    return groups.count(first).astype(float), groups.count(~first).astype(float)
+def _counted(before: Sequence[Indices], window: Sequence[Indices]) -> tuple[tuple[Indices, ...], Floats, Floats]:
+    """The different keys, and how many rows have each before the onset and since."""
+    groups, parts = together(before, window)
+    old, new = (np.bincount(of, minlength=len(groups)).astype(float) for of in parts)
+    return groups.keys, old, new
 
 
 def _asked(caller: str, callee: str, score: float, was: float, now: float) -> Finding:
@@ -142,16 +141,13 @@ def _calls(before: Spans, window: Spans) -> list[Finding]:
     if len(before) < MIN_BASELINE_SPANS:
         return []
     roots_before, roots_now = (max(int(spans.root.sum()), 1) for spans in (before, window))
-    groups = groups_of(
-        np.concatenate([before.service, window.service]), np.concatenate([before.operation, window.operation])
-    )
-    old, new = _before_and_since(groups, len(before))
+    (services, operations), old, new = _counted(*((spans.service, spans.operation) for spans in (before, window)))
     expected = old / roots_before * roots_now
     # Poisson: the spread of a count is its root. Traffic is burstier: a fifth more or less of any call is ordinary.
     score = np.abs(new - expected) / np.sqrt(expected + new + 1.0 + (0.2 * expected) ** 2)
     found = []
     for i in np.flatnonzero(score > 2.0):
-        service, operation = window.names.service(groups.keys[0][i]), window.names.operation(groups.keys[1][i])
+        service, operation = window.names.service(services[i]), window.names.operation(operations[i])
         text = (
             f"{operation} of {service} ran {new[i]:.0f} times where {expected[i]:.0f} were usual for as many requests"
         )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data.telemetry import Floats, Times, to_datetime64
 from models.features import Period
-from models.grouped import Flags, Indices, named, numbered
+from models.grouped import Flags, Indices, numbered
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Names:
     operations: npt.NDArray[np.object_]
 
     def service(self, number: Any) -> str:
-        return named(self.services, number)
+        return str(self.services[number])
 
     def operation(self, number: Any) -> str:
-        return named(self.operations, number)
+        return str(self.operations[number])
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,9 +59,7 @@ class Traces:
                 spans[["service", "names"]].set_axis(["caller", "callee"], axis=1),
             ]
         ).dropna()
-        return ServiceGraph(
-            sorted(set(map(tuple, pairs.astype(str).to_numpy()))), spans["service"].astype(str).unique()
-        )
+        return ServiceGraph(set(map(tuple, pairs.astype(str).to_numpy())), spans["service"].astype(str).unique())
 
 
 def join_spans(spans: pd.DataFrame, services: Iterable[str] = ()) -> Traces:

@@ -144,18 +144,27 @@ def _value(edit: Edit) -> Signal:
 
 
 def _calls_in_loops(diff: Diff) -> list[Signal]:
-    if any(map(_UNBOUNDED.search, diff.added)) and not any(map(_UNBOUNDED.search, diff.removed)):
+    if _comes(_UNBOUNDED, diff):
         return [Signal(1.2, "it adds a loop without a bound")]
-    if any(map(_BATCH.search, diff.removed)) and not any(map(_BATCH.search, diff.added)) and _in_loop(diff.added):
+    if _goes(_BATCH, diff) and _in_loop(diff.added):
         return [Signal(1.8, "it replaces one call for many items by a call for each")]
-    many, each = any(map(_QUERY_FOR_MANY.search, diff.removed)), any(map(_QUERY.search, diff.added))
-    if many and each and not any(map(_QUERY_FOR_MANY.search, diff.added)) and _in_loop(diff.added):
+    if _goes(_QUERY_FOR_MANY, diff) and any(map(_QUERY.search, diff.added)) and _in_loop(diff.added):
         return [Signal(1.8, "it replaces one query for many items by a query for each")]
     looped = any(map(_LOOP.search, (*diff.added, *diff.context)))
     before, after = (sum(bool(_REMOTE.search(line)) for line in lines) for lines in (diff.removed, diff.added))
     if looped and after > before == 0 and not diff.only_adds:
         return [Signal(1.8, "it adds calls or queries where there is a loop and were none before")]
     return []
+
+
+def _comes(pattern: re.Pattern[str], diff: Diff) -> bool:
+    """Whether lines added hold what no line removed held."""
+    return any(map(pattern.search, diff.added)) and not any(map(pattern.search, diff.removed))
+
+
+def _goes(pattern: re.Pattern[str], diff: Diff) -> bool:
+    """Whether lines removed held what no line added holds."""
+    return any(map(pattern.search, diff.removed)) and not any(map(pattern.search, diff.added))
 
 
 def _in_loop(lines: Sequence[str]) -> bool:
@@ -166,7 +175,7 @@ def _stored_objects(diff: Diff) -> list[Signal]:
     """Statements that change stored data or its structure while it is in use, or make it slow to find."""
     if any(map(_DESTRUCTIVE.search, diff.added)):
         return [Signal(1.5, "it drops, renames or deletes stored objects")]
-    if any(map(_OBSCURED.search, diff.added)) and not any(map(_OBSCURED.search, diff.removed)):
+    if _comes(_OBSCURED, diff):
         return [Signal(1.0, "it compares what a function makes of a column, which no plain index serves")]
     if any(map(_RESTRUCTURING.search, diff.added)):
         return [Signal(0.9, "it alters a table that is in use")]
@@ -175,7 +184,7 @@ def _stored_objects(diff: Diff) -> list[Signal]:
 
 def _bulk(diff: Diff) -> list[Signal]:
     """Data that grows: encoded images and files in requests, large buffers."""
-    if any(map(_BULK.search, diff.added)) and not any(map(_BULK.search, diff.removed)):
+    if _comes(_BULK, diff):
         return [Signal(0.9, "it makes or encodes many bytes at once")]
     return []
 
