@@ -148,7 +148,7 @@ class Telemetry:
     def before(self, instant: datetime) -> Telemetry:
         """What was already there at ``instant``. Spans still open then have not been exported, so they go too."""
         moment = pd.Timestamp(instant)
-        finished = self.spans["timestamp"] + pd.to_timedelta(self.spans["duration_ms"].fillna(0.0), unit="ms")
+        finished = span_ends(self.spans)
         return replace(
             self,
             metrics=self.metrics.before(instant),
@@ -175,6 +175,11 @@ class Telemetry:
         for table in (self.logs, self.spans):
             named.update(str(s) for s in table["service"].dropna().unique())
         return tuple(sorted(named))
+
+
+def span_ends(spans: pd.DataFrame) -> pd.Series:
+    """When each span of a table ended; its start where its duration is unknown."""
+    return spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")
 
 
 def to_datetime64(instant: datetime) -> np.datetime64:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from data.domain import Alert
 from data.telemetry import Floats
 from data.topology import ServiceGraph
 from models.features import ChangeScores, by_name, of_kind
+from models.grouped import Indices
 from models.indicators import Kind, closeness, kind_of
 from models.passing import Passing, passed_down
 
@@ -25,7 +25,6 @@ from models.passing import Passing, passed_down
 HARDLY_USED = 0.1
 # What began at one service is not much more than all that the alerting one suffers.
 MOST = 1.5
-Indices = npt.NDArray[np.intp]
 
 
 def unexplained_harm(scores: ChangeScores, rows: Indices, n_services: int, edges: Indices) -> Floats:

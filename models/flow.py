@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from data.domain import EvidenceKind
 from data.telemetry import Floats
@@ -25,6 +24,7 @@ from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import edge_rows
 from models.features import MAX_SCORE, by_name, of_kind
+from models.grouped import Flags, Indices
 from models.indicators import Kind, closeness, kind_of, words_of
 from models.sentences import MetricBlock
 
@@ -40,9 +40,6 @@ UNFELT = 0.2
 _SHARES = frozenset({"ratio", "share", "rate", "percent", "percentage", "pct", "loss", "availability", "success"})
 # 1 for a share of failures, -1 for one of successes, 0 for what tells of neither.
 _TOLD = {Kind.error: 1, Kind.availability: -1}
-
-Indices = npt.NDArray[np.intp]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +92,7 @@ def vitals_of(block: MetricBlock, graph: ServiceGraph) -> Vitals:
     return Vitals(services, edges, growth, noise, requests, failures, failure_noise, slower)
 
 
-def _growth(block: MetricBlock, rows: Indices, mine: Bools, n: int) -> tuple[Floats, Floats, Floats]:
+def _growth(block: MetricBlock, rows: Indices, mine: Flags, n: int) -> tuple[Floats, Floats, Floats]:
     """Growth of the rates of ``mine`` by service: the mean over its series, the steadier ones weighing more."""
     scores = block.scores
     base, now = scores.base, scores.base + scores.change
@@ -114,7 +111,7 @@ def _growth(block: MetricBlock, rows: Indices, mine: Bools, n: int) -> tuple[Flo
     return mean + nothing, np.where(known, least, np.nan), requests + nothing
 
 
-def _failures(block: MetricBlock, rows: Indices, traffic: Bools, n: int) -> tuple[Floats, Floats]:
+def _failures(block: MetricBlock, rows: Indices, traffic: Flags, n: int) -> tuple[Floats, Floats]:
     """Rise of the share of failed requests: as measured, or as errors over requests where these are counted alike."""
     scores = block.scores
     of_self = by_name(scores.keys, lambda metric, _: closeness(metric) == 1.0, bool)

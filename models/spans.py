@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.telemetry import Floats, Times, to_datetime64
+from data.telemetry import Floats, Times, span_ends, to_datetime64
 from models.features import Period
 from models.grouped import Flags, Indices, numbered
 
@@ -78,7 +78,6 @@ def columns_of(spans: pd.DataFrame) -> Spans:
     people = [spans[name].to_numpy(dtype=object) for name in ("service", "caller", "names", "asked")]
     (service, caller, callee, asked), services = numbered(people)
     (operation,), operations = numbered([spans["operation"].to_numpy(dtype=object)])
-    ended = spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")
     return Spans(
         names=Names(services, operations),
         row=np.arange(len(spans)),
@@ -88,7 +87,7 @@ def columns_of(spans: pd.DataFrame) -> Spans:
         callee=callee,
         asked=asked,
         started=_instants(spans["timestamp"]),
-        ended=_instants(ended),
+        ended=_instants(span_ends(spans)),
         **{name: spans[name].to_numpy(dtype=float) for name in ("duration_ms", "own_ms", "peer_ms", "gap_ms")},
         root=(spans["parent"] < 0).to_numpy(dtype=bool),
         **{name: spans[name].to_numpy(dtype=bool) for name in ("by_client", "failed", "origin")},

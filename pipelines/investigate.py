@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from data.domain import Alert, Candidate, Diagnosis, EvidenceKind
-from data.telemetry import Metrics, Telemetry
+from data.telemetry import Metrics, Telemetry, span_ends
 from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.changes import Beginning, ChangeContext, rank_changes
@@ -249,9 +249,7 @@ def last_instant(alert: Alert, telemetry: Telemetry) -> datetime:
     ends = [pd.Timestamp(alert.fired_at)]
     ends += [pd.Timestamp(t, tz=UTC) for t in telemetry.metrics.timestamps[-1:]]
     ends += [telemetry.logs["timestamp"].max()] if len(telemetry.logs) else []
-    if len(telemetry.spans):
-        spans = telemetry.spans
-        ends.append((spans["timestamp"] + pd.to_timedelta(spans["duration_ms"].fillna(0.0), unit="ms")).max())
+    ends += [span_ends(telemetry.spans).max()] if len(telemetry.spans) else []
     return max(ends).ceil("us").to_pydatetime()
 
 

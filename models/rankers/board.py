@@ -18,13 +18,12 @@ from data.topology import ServiceGraph
 from models.base import Channel, Finding
 from models.blame import blame, edge_rows, passed_on, trust, unexplained_harm
 from models.features import Period, by_name
-from models.grouped import numbered
+from models.grouped import Indices, numbered
 from models.indicators import Kind, kind_of
 from models.load import inherited_load
 from models.passing import Passing, passed_down
 from models.sentences import CHANNEL_OF, MetricBlock
 
-Indices = npt.NDArray[np.intp]
 CHANNELS = tuple(Channel)
 KINDS = tuple(Kind)
 MODALITIES = ("metrics", "spans", "logs", "graph")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
-from models.rankers.board import Indices
+from models.grouped import Indices
 from models.rankers.linear import MONOTONE
 from models.rankers.packed import Packed
 from models.rankers.table import NAMES, Table

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
-from models.rankers.board import Indices
+from models.grouped import Indices
 from models.rankers.examples import Example
 from models.rankers.table import NAMES, Table, table_of
 

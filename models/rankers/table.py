@@ -32,10 +32,10 @@ import numpy as np
 import numpy.typing as npt
 
 from data.telemetry import Floats
-from models.grouped import NONE
+from models.grouped import NONE, Indices
 from models.indicators import Kind
 from models.rankers import hand
-from models.rankers.board import CHANNELS, KINDS, MODALITIES, Board, Indices
+from models.rankers.board import CHANNELS, KINDS, MODALITIES, Board
 
 ROOT = 4.0
 # Alerts on other kinds of metric are too rare to learn from.
