@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.grouped import NONE, groups_of, numbered, quantiles
+from models.grouped import NONE, groups_of, numbered, quantiles, together
 
 AT = (0.25, 0.5, 0.75)
 
@@ -42,3 +42,11 @@ def test_names_of_several_columns_are_numbered_together_in_order() -> None:
     assert names.tolist() == ["cart", "db", "web"]
     assert first.tolist() == [2, 1, NONE]
     assert second.tolist() == [0, NONE]
+
+
+def test_rows_of_several_tables_share_their_groups() -> None:
+    before, since = (np.array([3, 1]), np.array([0, 0])), (np.array([1, 1, 2]), np.array([0, 5, 0]))
+    groups, (old, new) = together(before, since)
+    assert list(zip(*(key.tolist() for key in groups.keys), strict=True)) == [(1, 0), (1, 5), (2, 0), (3, 0)]
+    assert old.tolist() == [3, 0]
+    assert new.tolist() == [0, 1, 2]
